@@ -1,0 +1,35 @@
+"""One view's video and its clock."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """A video file, an image folder or a single image, described but not decoded.
+
+    The time of each frame is kept as the container states it, so a variable frame rate survives.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    """Width and height in px, after the rotation flag has been applied."""
+    time: Float[np.ndarray, "T"]
+    """Presentation time of each frame in s, float64, starting at the first frame's own time."""
+    cuts: tuple[int, ...] = ()
+    """Frames at which a new shot begins (never 0)."""
+
+    @property
+    def num_frames(self) -> int:
+        """Number of frames."""
+        return len(self.time)
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second by the median interval; 30 for a single image."""
+        if len(self.time) < 2:
+            return 30.0
+        return 1.0 / float(np.median(np.diff(self.time)))
