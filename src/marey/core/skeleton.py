@@ -77,13 +77,13 @@ def mirror_name(name: str) -> str:
 
 
 def convert_keypoints(
-    values: Float[np.ndarray, "*batch K *rest"],
+    values: Float[np.ndarray, "..."],
     source: Skeleton,
     target: Skeleton,
     *,
     axis: int = -2,
     missing: float = np.nan,
-) -> Float[np.ndarray, "*batch L *rest"]:
+) -> Float[np.ndarray, "..."]:
     """Reorder values from one skeleton to another by keypoint name.
 
     Args:
