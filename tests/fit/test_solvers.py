@@ -1,0 +1,212 @@
+"""The solvers recover known poses, leave bad neighbours alone and agree with plain algebra."""
+
+import numpy as np
+import torch
+
+from marey.fit.chain import Pose, exp_so3, log_so3, place, step
+from marey.fit.costs import PointAnchor, RelativePoints, Reprojection, RotationPrior
+from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
+from marey.fit.problem import Problem, pose_columns, spread
+from marey.fit.sequence import SequenceOptions, Smoothness, solve_sequence
+from tests.fit.scenes import random_pose, small_chain
+
+FOCAL, CENTRE = 1000.0, (640.0, 360.0)
+
+
+def free_prior(chain, sigma=1.0):
+    shape = (len(chain.joints), 3)
+    dtype = chain.template.dtype
+    spread_ = torch.full(shape, sigma, dtype=dtype)
+    spread_[0] = torch.inf
+    wide = torch.full(shape, 10.0, dtype=dtype)
+    return RotationPrior(mean=torch.zeros(shape, dtype=dtype), sigma=spread_, low=-wide, high=wide)
+
+
+def observe(chain, pose, *, relative_sigma=0.02):
+    points = place(chain, pose).points
+    centre = torch.tensor(CENTRE, dtype=points.dtype)
+    image = points[..., :2] / points[..., 2:] * FOCAL + centre
+    return (
+        Reprojection(
+            observed=image, weight=torch.ones(image.shape[:2]).to(image), focal=FOCAL, centre=centre
+        ),
+        RelativePoints(
+            observed=points - points[:, :1], weight=torch.full_like(points, 1 / relative_sigma)
+        ),
+    )
+
+
+def problem_of(chain, truth, *, shape=False):
+    return Problem(
+        chain=chain,
+        costs=observe(chain, truth),
+        prior=free_prior(chain, sigma=3.0),
+        active=pose_columns(chain, shape=shape),
+    )
+
+
+def standing(truth):
+    start = random_pose(small_chain(truth.shape.dtype), len(truth), seed=9, spread=0.0)
+    return Pose(start.rotation, truth.translation + 0.2, truth.shape)
+
+
+def test_normal_equations_agree_with_finite_differences():
+    chain = small_chain(torch.float64)
+    truth, pose = random_pose(chain, 3, seed=1), random_pose(chain, 3, seed=2)
+    anchor = PointAnchor(
+        point=torch.tensor([1, 4]),
+        target=torch.zeros(3, 2, 3, dtype=torch.float64),
+        weight=torch.full((3, 2, 3), 5.0, dtype=torch.float64),
+    )
+    prior = RotationPrior(
+        mean=torch.full((10, 3), 0.1, dtype=torch.float64),
+        sigma=torch.full((10, 3), 0.5, dtype=torch.float64),
+        low=torch.full((10, 3), -0.2, dtype=torch.float64),
+        high=torch.full((10, 3), 0.2, dtype=torch.float64),
+    )
+    problem = Problem(
+        chain=chain,
+        costs=(*observe(chain, truth), anchor),
+        prior=prior,
+        active=pose_columns(chain, shape=True),
+    )
+    _, gradient = problem.normal(pose)
+    for column in range(len(problem.active)):
+        delta = torch.zeros_like(gradient)
+        delta[:, column] = 1e-6
+        above = problem.loss(step(chain, pose, spread(problem, delta)))
+        below = problem.loss(step(chain, pose, spread(problem, -delta)))
+        # The loss is a sum of squares, so its derivative is twice J^T r.
+        expected = (above - below) / 2e-6 / 2
+        torch.testing.assert_close(gradient[:, column], expected, rtol=1e-5, atol=1e-3)
+
+
+def test_independent_frames_recover_the_truth():
+    chain = small_chain()
+    truth = random_pose(chain, 32, seed=3)
+    solution = solve_frames(problem_of(chain, truth), standing(truth))
+    error = (place(chain, solution.pose).points - place(chain, truth).points).norm(dim=-1)
+    # Noise-free data, a wide prior: what remains is the pull of the prior.
+    assert error.median() < 2e-3
+    assert error.mean(1).quantile(0.95) < 5e-3
+
+
+def test_a_nan_never_touches_its_neighbours():
+    chain = small_chain()
+    truth = random_pose(chain, 6, seed=4)
+    clean = solve_frames(problem_of(chain, truth), standing(truth))
+    problem = problem_of(chain, truth)
+    problem.costs[0].observed[2, 3] = torch.nan
+    dirty = solve_frames(problem, standing(truth))
+    others = torch.tensor([0, 1, 3, 4, 5])
+    assert not dirty.finite[2]
+    assert torch.equal(dirty.pose.rotation[2], standing(truth).rotation[2])
+    torch.testing.assert_close(
+        dirty.pose.rotation[others], clean.pose.rotation[others], atol=1e-4, rtol=0
+    )
+
+
+def test_shared_shape_is_recovered():
+    chain = small_chain()
+    truth = random_pose(chain, 12, seed=5)
+    start = standing(truth)
+    start = Pose(start.rotation, start.translation, torch.zeros_like(start.shape))
+    first = solve_frames(problem_of(chain, truth), start).pose
+    solution = solve_shared_shape(problem_of(chain, truth, shape=True), first, iterations=20)
+    assert torch.equal(solution.pose.shape[0], solution.pose.shape[-1])
+    torch.testing.assert_close(solution.pose.shape, truth.shape, atol=0.08, rtol=0)
+
+
+def moving(chain, time, *, bump=0.0):
+    """A body whose left elbow and root turn at a constant rate and which drifts sideways."""
+    pose = random_pose(chain, 1, seed=6, spread=0.1)
+    vector = torch.zeros(len(time), len(chain.joints), 3, dtype=chain.template.dtype)
+    vector[:, 0, 1] = time
+    vector[:, chain.index("left_elbow"), 1] = -1.5 * time
+    rotation = pose.rotation @ exp_so3(vector)
+    translation = pose.translation + time[:, None] * torch.tensor([0.4, 0.0, 0.0]).to(vector)
+    return Pose(rotation, translation + bump, pose.shape.expand(len(time), -1))
+
+
+def smooth(chain):
+    return Smoothness(joint_sigma=torch.full((len(chain.joints),), 30.0).to(chain.template))
+
+
+def test_uniform_motion_costs_nothing_and_survives():
+    chain = small_chain()
+    time = torch.arange(30, dtype=torch.float64) / 30
+    truth = moving(chain, time.float())
+    solution = solve_sequence(
+        problem_of(chain, truth), truth, time, smoothness=smooth(chain)
+    )
+    error = (place(chain, solution.pose).points - place(chain, truth).points).norm(dim=-1)
+    assert error.max() < 2e-3
+
+
+def test_smoothing_reduces_noise():
+    chain = small_chain()
+    time = torch.arange(60, dtype=torch.float64) / 30
+    truth = moving(chain, time.float())
+    problem = problem_of(chain, truth)
+    generator = torch.Generator().manual_seed(0)
+    for cost in problem.costs:
+        noise = torch.randn(cost.observed.shape, generator=generator)
+        cost.observed.add_(noise / cost.weight.reshape(*cost.observed.shape[:2], -1))
+    single = solve_frames(problem, truth).pose
+    joined = solve_sequence(problem, single, time, smoothness=smooth(chain)).pose
+
+    def error(pose):
+        return (place(chain, pose).points - place(chain, truth).points).norm(dim=-1).mean()
+
+    assert error(joined) < 0.7 * error(single)
+
+
+def test_a_gap_is_bridged_at_constant_speed():
+    chain = small_chain()
+    time = torch.arange(30, dtype=torch.float64) / 30
+    truth = moving(chain, time.float())
+    problem = problem_of(chain, truth)
+    for cost in problem.costs:
+        cost.weight[10:18] = 0
+    start = Pose(truth.rotation.clone(), truth.translation.clone(), truth.shape)
+    start.translation[10:18] = truth.translation[9]
+    options = SequenceOptions(iterations=30, tolerance=1e-6)
+    solution = solve_sequence(problem, start, time, smoothness=smooth(chain), options=options)
+    error = (solution.pose.translation - truth.translation).norm(dim=-1)
+    assert error.max() < 0.02
+
+
+def test_held_frames_stay():
+    chain = small_chain()
+    time = torch.arange(12, dtype=torch.float64) / 30
+    truth = moving(chain, time.float())
+    held = torch.zeros(12, dtype=torch.bool)
+    held[:2] = True
+    start = moving(chain, time.float(), bump=0.05)
+    solution = solve_sequence(
+        problem_of(chain, truth), start, time, smoothness=smooth(chain), held=held
+    )
+    torch.testing.assert_close(solution.pose.translation[:2], start.translation[:2], atol=1e-5, rtol=0)
+    assert (solution.pose.translation[8:] - truth.translation[8:]).abs().max() < 0.03
+
+
+def test_limits_hold_a_joint_back():
+    chain = small_chain()
+    prior = free_prior(chain)
+    elbow = chain.index("left_elbow")
+    prior.high[elbow, 1] = 0.1
+    vector = torch.zeros(1, len(chain.joints), 3)
+    vector[0, elbow, 1] = 0.5
+    pose = random_pose(chain, 1, seed=0, spread=0.0)
+    bent = Pose(pose.rotation @ exp_so3(vector), pose.translation, pose.shape)
+    inside, outside = prior.loss(pose), prior.loss(bent)
+    assert outside > inside + (0.4 / prior.limit_sigma) ** 2 - 1
+    np.testing.assert_allclose(log_so3(bent.rotation)[0, elbow, 1], 0.5, atol=1e-6)
+
+
+def test_iterations_are_bounded():
+    chain = small_chain()
+    truth = random_pose(chain, 4, seed=8)
+    start = standing(truth)
+    solution = solve_frames(problem_of(chain, truth), start, LmOptions(iterations=0))
+    assert torch.equal(solution.pose.rotation, start.rotation)
