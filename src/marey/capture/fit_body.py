@@ -1,0 +1,205 @@
+"""Keypoints of one person to the motion of a body: shape, poses frame by frame, then in sequence.
+
+1. One shape, from the frames seen best: poses and shape together (Schur complement).
+2. Every observed frame on its own, in batches, from a closed-form start.
+3. Windows of the sequence with an acceleration prior; short gaps are bridged there. A window looks
+   ahead and the next one starts from its last two frames, so the seams are as smooth as the rest
+   and memory does not grow with the length of the video.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from marey.capture.observe import Observation, PinholeView
+from marey.capture.spans import runs, windows
+from marey.fit.chain import Chain, Pose, exp_so3, place
+from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
+from marey.fit.initial import initial_pose, initial_translation
+from marey.fit.limits import rotation_prior
+from marey.fit.problem import Problem, pose_columns
+from marey.fit.sequence import SequenceOptions, Smoothness, solve_sequence
+
+_BATCH = 256
+_SHAPE_FRAMES = 48
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitOptions:
+    """How the body is fitted."""
+
+    space_sigma: tuple[float, float, float] = (0.05, 0.05, 0.10)
+    """Trust in the network's 3D landmarks: across, down, along the view (m)."""
+    joint_acceleration: float = 60.0
+    """rad/s^2 expected of limbs."""
+    trunk_acceleration: float = 25.0
+    """rad/s^2 expected of root, spine, neck, head and collars."""
+    root_acceleration: float = 8.0
+    """m/s^2 expected of the root."""
+    window: int = 240
+    ahead: int = 20
+    max_gap: float = 0.5
+    """Longest gap to bridge, s."""
+
+
+def solve_body(
+    chain: Chain,
+    observation: Observation,
+    view: PinholeView,
+    time: Float[np.ndarray, "L"],
+    *,
+    observed: Bool[np.ndarray, "L"],
+    solved: Bool[np.ndarray, "L"],
+    options: FitOptions,
+    advance: Callable[[int], None],
+) -> Pose:
+    """Fit the body chain to one person.
+
+    Args:
+        chain: The body chain.
+        observation: Keypoints in the chain's order.
+        view: The camera.
+        time: Time of each frame, s.
+        observed: Frames with enough keypoints; at least one.
+        solved: Frames to solve: the observed ones and the gaps to bridge.
+        options: Weights and window sizes.
+        advance: Called with the number of frames finished.
+
+    Returns:
+        Poses of all L frames in camera axes; NaN where not solved.
+    """
+    problem = _make_problem(chain, observation, view)
+    start = _first_poses(chain, observation, view)
+    shape = _find_shape(problem, start, observation, observed)
+    start = Pose(start.rotation, start.translation, shape.expand(len(start), -1).clone())
+    single = _solve_single(problem, start, observed)
+    filled = _fill_gaps(single, observed, solved, time)
+    return _solve_windows(problem, filled, time, solved=solved, options=options, advance=advance)
+
+
+def _make_problem(chain: Chain, observation: Observation, view: PinholeView) -> Problem:
+    names = chain.points
+    body = [k for k, name in enumerate(names) if not _is_hand(name)]
+    costs = [observation.reprojection(view), observation.relative(body)]
+    for side in ("left", "right"):
+        palm = [k for k, name in enumerate(names) if _is_hand(name) and name.startswith(side)]
+        costs.append(observation.relative(palm))
+    return Problem(
+        chain=chain,
+        costs=tuple(costs),
+        prior=rotation_prior(chain.joints),
+        active=pose_columns(chain),
+    )
+
+
+def _is_hand(name: str) -> bool:
+    return name.endswith(("hand_wrist", "thumb1", "index1", "middle1", "ring1", "pinky1"))
+
+
+def _first_poses(chain: Chain, observation: Observation, view: PinholeView) -> Pose:
+    mean = exp_so3(rotation_prior(chain.joints).mean)
+    missing = (observation.space_weight[..., :1] == 0).expand_as(observation.space)
+    landmarks = observation.space.masked_fill(missing, torch.nan)
+    pose = initial_pose(chain, landmarks, mean, torch.zeros(chain.shapedirs.shape[-1]))
+    points = place(chain, pose).points
+    translation = initial_translation(
+        points,
+        observation.image,
+        observation.image_weight,
+        focal=view.focal,
+        centre=torch.tensor(view.centre, dtype=points.dtype),
+    )
+    return Pose(pose.rotation, translation, pose.shape)
+
+
+def _find_shape(
+    problem: Problem, start: Pose, observation: Observation, observed: Bool[np.ndarray, "L"]
+) -> Float[Tensor, "S"]:
+    """Estimate one shape from frames that are well seen and spread over the sequence."""
+    seen = observation.image_weight.sum(1).numpy() * observed
+    parts = np.array_split(np.flatnonzero(observed), min(_SHAPE_FRAMES, int(observed.sum())))
+    best = torch.tensor([int(part[np.argmax(seen[part])]) for part in parts])
+    part = problem.take(best)
+    first = solve_frames(part, start[best], LmOptions(iterations=12))
+    free = pose_columns(problem.chain, shape=True)
+    joint = Problem(chain=part.chain, costs=part.costs, prior=part.prior, active=free)
+    return solve_shared_shape(joint, first.pose, iterations=12).pose.shape[0]
+
+
+def _solve_single(problem: Problem, start: Pose, observed: Bool[np.ndarray, "L"]) -> Pose:
+    rotation, translation = start.rotation.clone(), start.translation.clone()
+    frames = torch.from_numpy(np.flatnonzero(observed))
+    for batch in frames.split(_BATCH):
+        solution = solve_frames(problem.take(batch), start[batch])
+        rotation[batch] = solution.pose.rotation
+        translation[batch] = solution.pose.translation
+    return Pose(rotation, translation, start.shape)
+
+
+def _fill_gaps(
+    pose: Pose, observed: Bool[np.ndarray, "L"], solved: Bool[np.ndarray, "L"], time: np.ndarray
+) -> Pose:
+    """Start frames of a bridged gap on the line between its ends (rotations: the nearer end)."""
+    rotation, translation = pose.rotation.clone(), pose.translation.clone()
+    for gap in runs(solved & ~observed):
+        before, after = gap.start - 1, gap.stop
+        share = (time[gap] - time[before]) / (time[after] - time[before])
+        blend = torch.from_numpy(share).float().unsqueeze(-1)
+        translation[gap] = translation[before] + blend * (translation[after] - translation[before])
+        nearer = np.where(share < 0.5, before, after)
+        rotation[gap] = rotation[torch.from_numpy(nearer)]
+    return Pose(rotation, translation, pose.shape)
+
+
+def _solve_windows(
+    problem: Problem,
+    start: Pose,
+    time: Float[np.ndarray, "L"],
+    *,
+    solved: Bool[np.ndarray, "L"],
+    options: FitOptions,
+    advance: Callable[[int], None],
+) -> Pose:
+    rotation = torch.full_like(start.rotation, torch.nan)
+    translation = torch.full_like(start.translation, torch.nan)
+    clock = torch.from_numpy(time)
+    smoothness = _smoothness(problem.chain, options)
+    for span in runs(solved):
+        for window, keep in windows(span, size=options.window, ahead=options.ahead):
+            seam = max(span.start, keep.start - 2)
+            frames = slice(seam, window.stop)
+            first = Pose(start.rotation[frames].clone(), start.translation[frames].clone(),
+                         start.shape[frames])
+            settled = keep.start - seam
+            first.rotation[:settled] = rotation[seam : keep.start]
+            first.translation[:settled] = translation[seam : keep.start]
+            held = torch.arange(len(first)) < settled
+            solution = solve_sequence(
+                problem.take(frames),
+                first,
+                clock[frames],
+                smoothness=smoothness,
+                held=held,
+                options=SequenceOptions(),
+            )
+            kept = slice(settled, settled + keep.stop - keep.start)
+            rotation[keep] = solution.pose.rotation[kept]
+            translation[keep] = solution.pose.translation[kept]
+            advance(keep.stop - keep.start)
+    return Pose(rotation, translation, start.shape)
+
+
+_TRUNK = ("spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar")
+
+
+def _smoothness(chain: Chain, options: FitOptions) -> Smoothness:
+    trunk = (chain.joints[0], *_TRUNK)
+    sigma = [
+        options.trunk_acceleration if joint in trunk else options.joint_acceleration
+        for joint in chain.joints
+    ]
+    return Smoothness(joint_sigma=torch.tensor(sigma), root_sigma=options.root_acceleration)

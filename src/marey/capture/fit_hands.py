@@ -1,0 +1,129 @@
+"""Wrist and fingers of one hand, fitted to its 21 keypoints while the body is held.
+
+The second of the two stages HardMo's supplement describes: the body has placed the elbow, which
+is the root of the hand's chain and does not move here. Where a hand is not seen, its wrist keeps the
+body's answer and the fingers go to rest through the sequence prior.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from marey.capture.observe import Observation, PinholeView
+from marey.capture.spans import runs, windows
+from marey.fit.chain import Chain, Pose, exp_so3, log_so3
+from marey.fit.frames import LmOptions, solve_frames
+from marey.fit.limits import rotation_prior
+from marey.fit.problem import Problem, pose_columns
+from marey.fit.sequence import Smoothness, solve_sequence
+
+_BATCH = 256
+_WRIST_ACCELERATION = 80.0
+_FINGER_ACCELERATION = 60.0
+_MIN_POINTS = 8
+
+
+def solve_hand(
+    chain: Chain,
+    observation: Observation,
+    view: PinholeView,
+    time: Float[np.ndarray, "L"],
+    *,
+    elbow: tuple[Float[Tensor, "L 3 3"], Float[Tensor, "L 3"]],
+    wrist: Float[Tensor, "L 3 3"],
+    shape: Float[Tensor, "S"],
+    solved: Bool[np.ndarray, "L"],
+    advance: Callable[[int], None],
+) -> Float[Tensor, "L J 3 3"]:
+    """Fit one hand over a person's span.
+
+    Args:
+        chain: The hand chain: elbow, wrist, fingers.
+        observation: The hand's keypoints in the chain's order.
+        view: The camera.
+        time: Time of each frame, s.
+        elbow: World rotation and position of the elbow, camera axes; NaN where not solved.
+        wrist: Local rotation of the wrist from the body's fit.
+        shape: The person's shape.
+        solved: Frames to solve.
+        advance: Called with the number of frames finished.
+
+    Returns:
+        Local rotations of the chain's joints; the elbow's entry is its world rotation. NaN where
+        not solved.
+    """
+    rest = exp_so3(rotation_prior(chain.joints).mean)
+    rotation = rest.expand(len(time), -1, -1, -1).clone()
+    rotation[:, 0], rotation[:, 1] = elbow[0], wrist
+    start = Pose(rotation, elbow[1], shape.expand(len(time), -1))
+    seen = ((observation.image_weight > 0).sum(1) >= _MIN_POINTS).numpy() & solved
+    if not seen.any():
+        advance(len(time))
+        return _mark_unsolved(rotation, solved)
+    problem = _make_problem(chain, observation, view, wrist)
+    single = _solve_single(problem, start, seen)
+    return _solve_windows(problem, single, time, solved=solved, advance=advance)
+
+
+def _make_problem(
+    chain: Chain, observation: Observation, view: PinholeView, wrist: Tensor
+) -> Problem:
+    prior = rotation_prior(chain.joints)
+    # The body's wrist, decided by the knuckles alone, is only a start; the mean stays anatomical,
+    # drawn half-way to the body's typical answer so that a hidden hand does not snap to rest.
+    typical = log_so3(wrist[torch.isfinite(wrist).all(-1).all(-1)]).median(0).values
+    prior.mean[1] = 0.5 * prior.mean[1] + 0.5 * typical
+    points = list(range(len(chain.points)))
+    return Problem(
+        chain=chain,
+        costs=(observation.reprojection(view), observation.relative(points)),
+        prior=prior,
+        active=pose_columns(chain, chain.joints[1:], root=False),
+    )
+
+
+def _solve_single(problem: Problem, start: Pose, seen: Bool[np.ndarray, "L"]) -> Pose:
+    rotation = start.rotation.clone()
+    for batch in torch.from_numpy(np.flatnonzero(seen)).split(_BATCH):
+        solution = solve_frames(problem.take(batch), start[batch], LmOptions(iterations=15))
+        rotation[batch] = solution.pose.rotation
+    return Pose(rotation, start.translation, start.shape)
+
+
+def _solve_windows(
+    problem: Problem,
+    start: Pose,
+    time: Float[np.ndarray, "L"],
+    *,
+    solved: Bool[np.ndarray, "L"],
+    advance: Callable[[int], None],
+    size: int = 240,
+    ahead: int = 20,
+) -> Float[Tensor, "L J 3 3"]:
+    rotation = torch.full_like(start.rotation, torch.nan)
+    sigma = [_WRIST_ACCELERATION] * 2 + [_FINGER_ACCELERATION] * (len(problem.chain.joints) - 2)
+    smoothness = Smoothness(joint_sigma=torch.tensor(sigma))
+    clock = torch.from_numpy(time)
+    for span in runs(solved):
+        for window, keep in windows(span, size=size, ahead=ahead):
+            seam = max(span.start, keep.start - 2)
+            frames = slice(seam, window.stop)
+            settled = keep.start - seam
+            first = start[frames]
+            first.rotation[:settled] = rotation[seam : keep.start]
+            held = torch.arange(len(first)) < settled
+            solution = solve_sequence(
+                problem.take(frames), first, clock[frames], smoothness=smoothness, held=held
+            )
+            kept = slice(settled, settled + keep.stop - keep.start)
+            rotation[keep] = solution.pose.rotation[kept]
+            advance(keep.stop - keep.start)
+    return rotation
+
+
+def _mark_unsolved(rotation: Tensor, solved: Bool[np.ndarray, "L"]) -> Tensor:
+    rotation[~torch.from_numpy(solved)] = torch.nan
+    return rotation

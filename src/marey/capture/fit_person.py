@@ -1,0 +1,152 @@
+"""One person's keypoints to one person's motion in camera axes: body first, then the hands."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from scipy.spatial.transform import Rotation
+from torch import Tensor
+
+from marey.body import Body
+from marey.capture.fit_body import FitOptions, solve_body
+from marey.capture.fit_hands import solve_hand
+from marey.capture.observe import PinholeView, observe
+from marey.capture.spans import bridge_gaps
+from marey.core import BodyMotion, Keypoints2D, Keypoints3D
+from marey.fit.chain import Chain, Pose, place
+from marey.fit.chains import body_chain, hand_chain
+
+CORE = tuple(
+    f"{side}_{part}"
+    for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    for side in ("left", "right")
+)
+"""Keypoints that decide whether a person is observed at all."""
+_MIN_CORE = 5
+_MIN_CONFIDENCE = 0.3
+_BRIDGED_CONFIDENCE = 0.1
+_HAND_SIGMA = (0.015, 0.015, 0.025)
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """A body and the chains that are cut from it, made once for all people."""
+
+    body: Body
+    trunk: Chain
+    hands: dict[str, Chain]
+
+
+def make_bodies(body: Body) -> Bodies:
+    """Cut a body into the chains the fit moves."""
+    fingers = all(f"{side}_index1" in body.rig.joints for side in ("left", "right"))
+    hands = {side: hand_chain(body, side) for side in ("left", "right")} if fingers else {}
+    return Bodies(body, body_chain(body), hands)
+
+
+def fit_person(
+    bodies: Bodies,
+    keypoints2d: Keypoints2D,
+    keypoints3d: Keypoints3D,
+    view: PinholeView,
+    *,
+    options: FitOptions | None = None,
+    advance: Callable[[int], None] = lambda frames: None,
+) -> BodyMotion | None:
+    """Fit a body to one person.
+
+    Args:
+        bodies: From `make_bodies`.
+        keypoints2d: COCO-WholeBody keypoints, N = 1.
+        keypoints3d: Landmarks relative to the person, N = 1 (see `observe`).
+        view: The camera.
+        options: Weights and window sizes.
+        advance: Called with the number of frames finished; three times the frames in all.
+
+    Returns:
+        Motion whose `T_world_root` is in camera axes (the world is found later, from all people),
+        or None if the person is never seen well enough.
+    """
+    options = options or FitOptions()
+    time = keypoints2d.time
+    observed = _observed(keypoints2d)
+    if not observed.any():
+        return None
+    solved = bridge_gaps(observed, time, max_gap=options.max_gap)
+    seen = observe(
+        bodies.trunk, keypoints2d, keypoints3d, view, space_sigma=options.space_sigma
+    )
+    pose = solve_body(
+        bodies.trunk, seen, view, time,
+        observed=observed, solved=solved, options=options, advance=advance,
+    )
+    rotation = _whole_body(bodies, pose)
+    placed = place(bodies.trunk, pose)
+    for side, chain in bodies.hands.items():
+        elbow = bodies.trunk.index(f"{side}_elbow")
+        hand = solve_hand(
+            chain,
+            observe(chain, keypoints2d, keypoints3d, view, space_sigma=_HAND_SIGMA),
+            view,
+            time,
+            elbow=(placed.rotation[:, elbow], placed.joints[:, elbow]),
+            wrist=pose.rotation[:, bodies.trunk.index(f"{side}_wrist")],
+            shape=pose.shape[0],
+            solved=solved,
+            advance=advance,
+        )
+        columns = [bodies.body.rig.index(name) for name in chain.joints[1:]]
+        rotation[:, columns] = hand[:, 1:]
+    return BodyMotion(
+        body=bodies.body.name,
+        people=keypoints2d.people,
+        time=time,
+        shape=pose.shape[:1].numpy(),
+        T_world_root=_root(pose)[None],
+        R_parent_joint=_quaternions(rotation)[None],
+        confidence=_confidence(keypoints2d, observed, solved)[None],
+    )
+
+
+def _observed(keypoints: Keypoints2D) -> Bool[np.ndarray, "L"]:
+    columns = [keypoints.skeleton.index(name) for name in CORE]
+    confident = keypoints.confidence[0][:, columns] > _MIN_CONFIDENCE
+    return confident.sum(1) >= _MIN_CORE
+
+
+def _confidence(
+    keypoints: Keypoints2D, observed: Bool[np.ndarray, "L"], solved: Bool[np.ndarray, "L"]
+) -> Float[np.ndarray, "L"]:
+    columns = [keypoints.skeleton.index(name) for name in CORE]
+    mean = keypoints.confidence[0][:, columns].mean(1)
+    result = np.where(observed, mean, _BRIDGED_CONFIDENCE)
+    return np.where(solved, result, 0.0).astype(np.float32)
+
+
+def _whole_body(bodies: Bodies, pose: Pose) -> Float[Tensor, "L J 3 3"]:
+    """Spread the trunk's rotations over all joints of the rig, identity for the fingers."""
+    names = bodies.body.rig.joints
+    rotation = torch.eye(3).expand(len(pose), len(names), -1, -1).clone()
+    for row, name in enumerate(bodies.trunk.joints[1:], start=1):
+        rotation[:, names.index(name)] = pose.rotation[:, row]
+    rotation[~torch.isfinite(pose.translation).all(-1)] = torch.nan
+    return rotation
+
+
+def _root(pose: Pose) -> Float[np.ndarray, "L 7"]:
+    quaternion = _quaternions(pose.rotation[:, :1])[:, 0]
+    return np.concatenate([quaternion, pose.translation.numpy()], 1).astype(np.float32)
+
+
+def _quaternions(rotation: Float[Tensor, "L J 3 3"]) -> Float[np.ndarray, "L J 4"]:
+    """Matrices to quaternions wxyz, continuous in sign over time; NaN stays NaN."""
+    matrices = rotation.numpy()
+    result = np.full((*matrices.shape[:2], 4), np.nan, np.float32)
+    sound = np.isfinite(matrices).all((1, 2, 3))
+    flat = matrices[sound].reshape(-1, 3, 3)
+    if len(flat):
+        quaternion = Rotation.from_matrix(flat).as_quat(canonical=True, scalar_first=True)
+        result[sound] = quaternion.reshape(-1, matrices.shape[1], 4)
+    return result
