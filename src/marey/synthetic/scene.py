@@ -1,0 +1,228 @@
+"""Scenes whose truth is known: people who move, cameras that watch, keypoints as a network reports.
+
+Everything follows from the seed: the same arguments give the same arrays on any machine with the
+same numpy.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+
+from marey.core import BodyMotion, Cameras, Keypoints2D, Keypoints3D, Skeleton, load_skeleton
+from marey.synthetic.cameras import make_cameras, project_points, world_to_cameras
+from marey.synthetic.figure import Figure, PlacedFigure
+from marey.synthetic.motions import SOLE_POINTS, FigureMotion, MotionName, move_figure
+from marey.synthetic.noise import DetectorNoise, observe, observe_landmarks
+
+CONTACT_HEIGHT_M = 0.025
+CONTACT_SPEED_M_S = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyntheticScene:
+    """Truth, cameras, and what a detector saw."""
+
+    figure: Figure
+    motion: BodyMotion
+    """Truth; contacts are of the sole points."""
+    cameras: Cameras
+    keypoints3d: Keypoints3D
+    """Truth in the world, m."""
+    truth2d: Keypoints2D
+    """Its projection into every view, px, without error."""
+    keypoints2d: Keypoints2D
+    """What the detector reports in every view; shape C N T K."""
+    landmarks: tuple[Keypoints3D, ...]
+    """What the network reports as root-relative landmarks, one per view."""
+
+
+def synthetic_scene(
+    figure: Figure,
+    motion: MotionName = "walk",
+    *,
+    num_frames: int = 90,
+    frame_rate: float = 30.0,
+    seed: int = 0,
+    num_people: int = 1,
+    cameras: Cameras | None = None,
+    noise: DetectorNoise | None = None,
+) -> SyntheticScene:
+    """Make a scene.
+
+    Args:
+        figure: The body every person has.
+        motion: What they do.
+        num_frames: Number of frames.
+        frame_rate: Frames per second.
+        seed: Source of everything random.
+        num_people: People, spread along the X axis a metre apart.
+        cameras: Static cameras without distortion; one in front if None.
+        noise: How the detector errs; its defaults if None.
+    """
+    rng = np.random.default_rng(seed)
+    time = np.arange(num_frames) / frame_rate
+    cameras = make_cameras() if cameras is None else cameras
+    noise = DetectorNoise() if noise is None else noise
+    skeleton = load_skeleton("coco-wholebody-133")
+    people = tuple(f"person{row + 1}" for row in range(num_people))
+    moved = [
+        _place_person(move_figure(figure, motion, time, rng=rng), row - (num_people - 1) / 2)
+        for row in range(num_people)
+    ]
+    position = np.stack([observed_places(person.placed, skeleton) for person in moved])
+    truth3d = _keypoints3d(skeleton, people, time, position)
+    truth2d = _truth2d(truth3d, cameras)
+    return SyntheticScene(
+        figure=figure,
+        motion=_motion(figure, people, time, moved),
+        cameras=cameras,
+        keypoints3d=truth3d,
+        truth2d=truth2d,
+        keypoints2d=_detect(truth2d, cameras, noise, rng),
+        landmarks=_landmarks(truth3d, cameras, noise, rng),
+    )
+
+
+def observed_places(placed: PlacedFigure, skeleton: Skeleton) -> Float[np.ndarray, "T K 3"]:
+    """Return where a figure's keypoints are, NaN for keypoints it lacks."""
+    names = tuple(
+        name.replace("hand_wrist", "wrist") if name not in placed.names else name
+        for name in skeleton.keypoints
+    )
+    return placed.select(names)
+
+
+def _place_person(person: FigureMotion, x: float) -> FigureMotion:
+    # The middle of the path comes to stand at (x, 0).
+    ground = person.t_world_root * np.array([1.0, 1.0, 0.0])
+    shift = np.array([x, 0.0, 0.0]) - (ground.max(0) + ground.min(0)) / 2
+    placed = PlacedFigure(names=person.placed.names, position=person.placed.position + shift)
+    return FigureMotion(
+        R_world_root=person.R_world_root,
+        t_world_root=person.t_world_root + shift,
+        R_parent_joint=person.R_parent_joint,
+        placed=placed,
+    )
+
+
+def _motion(
+    figure: Figure, people: tuple[str, ...], time: Float[np.ndarray, "T"], moved: list[FigureMotion]
+) -> BodyMotion:
+    roots, poses, contacts = [], [], []
+    for person in moved:
+        turn = Rotation.from_matrix(person.R_world_root).as_quat(scalar_first=True)
+        roots.append(np.concatenate([turn, person.t_world_root], -1))
+        flat = Rotation.from_matrix(person.R_parent_joint.reshape(-1, 3, 3))
+        local = flat.as_quat(canonical=True, scalar_first=True)
+        poses.append(local.reshape(*person.R_parent_joint.shape[:2], 4))
+        contacts.append(_contact(person.placed, time))
+    return BodyMotion(
+        body=figure.rig,
+        people=people,
+        time=time,
+        shape=np.zeros((len(people), 0), np.float32),
+        T_world_root=np.stack(roots).astype(np.float32),
+        R_parent_joint=np.stack(poses).astype(np.float32),
+        confidence=np.ones((len(people), len(time)), np.float32),
+        contact=np.stack(contacts).astype(np.float32),
+        contact_names=SOLE_POINTS,
+    )
+
+
+def _contact(placed: PlacedFigure, time: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T G"]:
+    sole = placed.select(SOLE_POINTS)
+    low = sole[..., 2] < CONTACT_HEIGHT_M
+    if len(time) < 2:
+        return low.astype(float)
+    speed = np.linalg.norm(np.gradient(sole, time, axis=0), axis=-1)
+    return (low & (speed < CONTACT_SPEED_M_S)).astype(float)
+
+
+def _keypoints3d(
+    skeleton: Skeleton,
+    people: tuple[str, ...],
+    time: Float[np.ndarray, "T"],
+    position: Float[np.ndarray, "N T K 3"],
+) -> Keypoints3D:
+    return Keypoints3D(
+        skeleton=skeleton,
+        people=people,
+        time=time,
+        position=position.astype(np.float32),
+        frame="world",
+        confidence=np.all(np.isfinite(position), axis=-1).astype(np.float32),
+    )
+
+
+def _truth2d(truth: Keypoints3D, cameras: Cameras) -> Keypoints2D:
+    position = project_points(cameras, truth.position.astype(float))
+    return Keypoints2D(
+        skeleton=truth.skeleton,
+        people=truth.people,
+        time=truth.time,
+        position=position.astype(np.float32),
+        confidence=np.all(np.isfinite(position), axis=-1).astype(np.float32),
+    )
+
+
+def _detect(
+    truth: Keypoints2D, cameras: Cameras, noise: DetectorNoise, rng: np.random.Generator
+) -> Keypoints2D:
+    position, confidence = np.empty_like(truth.position), np.empty_like(truth.confidence)
+    for view, size in enumerate(cameras.size):
+        for person in range(len(truth.people)):
+            observed = observe(
+                truth.position[view, person].astype(float),
+                truth.skeleton,
+                truth.time,
+                size=(int(size[0]), int(size[1])),
+                noise=noise,
+                rng=rng,
+            )
+            position[view, person] = observed.position
+            confidence[view, person] = observed.confidence
+    return Keypoints2D(
+        skeleton=truth.skeleton,
+        people=truth.people,
+        time=truth.time,
+        position=position,
+        confidence=confidence,
+    )
+
+
+def _landmarks(
+    truth: Keypoints3D, cameras: Cameras, noise: DetectorNoise, rng: np.random.Generator
+) -> tuple[Keypoints3D, ...]:
+    seen = world_to_cameras(cameras, truth.position.astype(float))
+    views = []
+    for view in seen:
+        relative = view - _origins(view, truth.skeleton)
+        observed = np.stack(
+            [observe_landmarks(person, truth.time, noise=noise, rng=rng) for person in relative]
+        )
+        views.append(
+            Keypoints3D(
+                skeleton=truth.skeleton,
+                people=truth.people,
+                time=truth.time,
+                position=observed.astype(np.float32),
+                frame="root",
+                confidence=truth.confidence,
+            )
+        )
+    return tuple(views)
+
+
+def _origins(
+    position: Float[np.ndarray, "N T K 3"], skeleton: Skeleton
+) -> Float[np.ndarray, "N T K 3"]:
+    # Between the hips; the points of a hand are relative to their own wrist.
+    hips = position[..., [skeleton.index("left_hip"), skeleton.index("right_hip")], :].mean(-2)
+    origin = np.repeat(hips[..., None, :], len(skeleton), -2)
+    for side in ("left", "right"):
+        wrist = skeleton.index(f"{side}_hand_wrist")
+        hand = slice(wrist, wrist + 21)
+        origin[..., hand, :] = position[..., [wrist], :]
+    return origin
