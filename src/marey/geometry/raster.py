@@ -123,7 +123,7 @@ def clip_near(
         The part in front; faces behind the plane or with a NaN vertex are gone.
     """
     depth = points_cam[:, 2]
-    front = np.take(depth, faces) >= near
+    front = points_cam[faces, 2] >= near
     finite = np.isfinite(points_cam).all(-1)[faces].all(-1)
     count = np.where(finite, front.sum(-1), 0)
     whole = np.flatnonzero(count == 3)
