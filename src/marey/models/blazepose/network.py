@@ -1,0 +1,77 @@
+"""BlazePose (GHUM, full): 39 body points of the one person inside a crop.
+
+33 landmarks and six auxiliary points, of which two, the centre and scale points, say where to look in
+the next frame. Feet have a heel and one toe point, `foot_index`, which is taken for the big toe; small
+toes do not exist. Depth and world z grow away from the camera.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import onnxruntime
+from jaxtyping import Float, UInt8
+
+from marey.assets import find_asset
+from marey.models.crop import SquareCrop, crop_to_image, cut_crop
+from marey.models.session import open_network
+
+_INPUT = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoseLandmarks:
+    """The 39 points: BlazePose-33 in its published order, then six auxiliary points."""
+
+    position: Float[np.ndarray, "39 2"]
+    """px of the full image."""
+    depth: Float[np.ndarray, "39"]
+    """px of the full image, from the mid hip; smaller is nearer."""
+    visibility: Float[np.ndarray, "39"]
+    """Probability that the point is in view and not hidden."""
+    presence: Float[np.ndarray, "39"]
+    """Probability that the point lies inside of the crop."""
+    world: Float[np.ndarray, "39 3"]
+    """m from the mid hip, in camera axes (x right, y down, z away)."""
+    score: float
+    """Probability that the crop shows a person."""
+    crop: SquareCrop
+    """Where the network looked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlazePoseEstimator:
+    """Runs the network on crops; thread-safe."""
+
+    session: onnxruntime.InferenceSession = field(
+        default_factory=lambda: open_network(find_asset("blazepose"))
+    )
+
+    def estimate(self, image: UInt8[np.ndarray, "H W 3"], crop: SquareCrop) -> PoseLandmarks:
+        """Return the body points of the person in a crop of an RGB image."""
+        picture = cut_crop(image, crop, size=_INPUT)
+        landmarks, world, score = self.session.run(
+            ["landmarks", "world", "score"], {"image": picture[None]}
+        )
+        return decode_pose(landmarks[0], world[0], float(score[0, 0]), crop)
+
+
+def decode_pose(
+    landmarks: Float[np.ndarray, "195"],
+    world: Float[np.ndarray, "117"],
+    score: float,
+    crop: SquareCrop,
+) -> PoseLandmarks:
+    """Turn the network's raw outputs, which live in the crop, into image and camera axes."""
+    points = landmarks.reshape(39, 5).astype(np.float64)
+    turned = world.reshape(39, 3).astype(np.float64)
+    turned[:, :2] = turned[:, :2] @ crop.axes.T
+    odds = 1 / (1 + np.exp(-np.clip(points[:, 3:], -60, 60)))
+    return PoseLandmarks(
+        position=crop_to_image(points[:, :2], crop, size=_INPUT),
+        depth=points[:, 2] * (crop.side / _INPUT),
+        visibility=odds[:, 0],
+        presence=odds[:, 1],
+        world=turned,
+        score=score,
+        crop=crop,
+    )

@@ -1,0 +1,3 @@
+"""The shipped person detector."""
+
+from marey.models.detector.ssd import SsdPersonDetector as SsdPersonDetector

@@ -1,0 +1,331 @@
+"""Rebuild the networks in `src/marey/assets` from two public Apache-2.0 packages.
+
+The packages ship TensorFlow Lite files. Each is converted to ONNX, cut down to the outputs marey
+reads, fed with bytes instead of floats, made to accept any batch size, and compared with the TensorFlow
+Lite interpreter before it is written. Conversion needs heavy packages which marey itself does not;
+make a scratch environment for them (Python 3.11)::
+
+    python3.11 -m venv scratch
+    scratch/bin/pip install "tensorflow-cpu<2.19" tf2onnx onnx onnxruntime ai-edge-litert
+    scratch/bin/python tools/build_networks.py                  # fetches the packages by name
+    scratch/bin/python tools/build_networks.py --packages DIR   # or takes them from a folder
+
+What the surgery does, and why:
+
+* Only the wanted outputs stay. The pose network's landmark branch does not read its heat-map and
+  mask decoder, so dropping that halves the time; the decoder itself becomes a second small file
+  that continues from five feature maps. The detector keeps one of its 24 classes, Person.
+* The input is uint8 NHWC: the scale moves into the first convolution, an offset stays one
+  subtraction (padding happens after it, so it cannot move into the bias).
+* Weights are stored as float16 with a cast wherever that loses nothing (they were float16 in the
+  source); the runtime folds the casts while loading.
+"""
+
+import argparse
+import hashlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from ai_edge_litert.interpreter import Interpreter
+from onnx import TensorProto, helper, numpy_helper
+from onnx.utils import Extractor
+
+ASSETS = Path(__file__).resolve().parents[1] / "src" / "marey" / "assets"
+OPSET = 17
+
+WHEEL = "mediapipe==0.10.21"
+TARBALL = "@mediapipe/objectron@0.4.1675468480"
+DETECTOR_BYTES = slice(184, 9987912)
+"""Where the detector lies inside the packed assets of the tarball; the label map is before it."""
+PERSON_CLASS, NUM_CLASSES = 4, 24
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """What is wanted of one source network."""
+
+    asset: str
+    origin: str
+    scale: float
+    """Pixel values become (value - offset) * scale."""
+    offset: float
+    outputs: dict[str, str]
+    """Source output name to the name in the written file."""
+
+
+DETECTOR = Network(
+    asset="person-detector",
+    origin=f"npm package `{TARBALL}`, `objectron_solution_packed_assets.data`, bytes 184 to 9987912",
+    scale=1 / 127.5,
+    offset=127.5,
+    outputs={"raw_outputs/box_encodings": "box_code", "raw_outputs/class_predictions": "logit"},
+)
+POSE = Network(
+    asset="blazepose",
+    origin=f"Python package `{WHEEL}`, `modules/pose_landmark/pose_landmark_full.tflite`",
+    scale=1 / 255,
+    offset=0.0,
+    outputs={"Identity": "landmarks", "Identity_1": "score", "Identity_4": "world"},
+)
+HAND = Network(
+    asset="hand-landmarks",
+    origin=f"Python package `{WHEEL}`, `modules/hand_landmark/hand_landmark_full.tflite`",
+    scale=1 / 255,
+    offset=0.0,
+    outputs={
+        "Identity": "landmarks",
+        "Identity_1": "score",
+        "Identity_2": "handedness",
+        "Identity_3": "world",
+    },
+)
+
+
+def main() -> None:
+    """Build every network and write it beside its card."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--packages", type=Path, help="folder that holds the wheel and the tarball")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = arguments.packages or fetch_packages(Path(scratch))
+        sources = extract_sources(folder, Path(scratch))
+        for network, source in sources:
+            build(network, source)
+
+
+def fetch_packages(folder: Path) -> Path:
+    """Download the two packages by name with their ordinary clients."""
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", WHEEL]
+    subprocess.run(pip, check=True, cwd=folder)
+    subprocess.run(["npm", "pack", TARBALL], check=True, cwd=folder)
+    return folder
+
+
+def extract_sources(packages: Path, scratch: Path) -> list[tuple[Network, Path]]:
+    """Take the TensorFlow Lite files out of the packages."""
+    tarball = next(packages.glob("mediapipe-objectron-*.tgz"))
+    with tarfile.open(tarball) as archive:
+        packed = archive.extractfile("package/objectron_solution_packed_assets.data")
+        assert packed is not None
+        detector = packed.read()[DETECTOR_BYTES]
+    wheel = zipfile.ZipFile(next(packages.glob("mediapipe-0.10.21-*.whl")))
+    contents = {
+        "detector": (DETECTOR, detector),
+        "pose": (POSE, wheel.read("mediapipe/modules/pose_landmark/pose_landmark_full.tflite")),
+        "hand": (HAND, wheel.read("mediapipe/modules/hand_landmark/hand_landmark_full.tflite")),
+    }
+    for name, (_, data) in contents.items():
+        (scratch / f"{name}.tflite").write_bytes(data)
+    return [(network, scratch / f"{name}.tflite") for name, (network, _) in contents.items()]
+
+
+def build(network: Network, source: Path) -> None:
+    """Convert one network, compare it with its source, and write it."""
+    model = convert(source)
+    if network is DETECTOR:
+        keep_person_class(model)
+    rename_outputs(model, network.outputs)
+    feed_bytes(model, scale=network.scale, offset=network.offset)
+    free_batch_axis(model)
+    files = {"model.onnx": select(model, list(network.outputs.values()))}
+    target = ASSETS / network.asset
+    target.mkdir(parents=True, exist_ok=True)
+    for name, part in files.items():
+        store_half(part)
+        part.ir_version = 8
+        part.producer_name = "marey tools/build_networks.py"
+        onnx.checker.check_model(part)
+        (target / name).write_bytes(part.SerializeToString(deterministic=True))
+        digest = hashlib.sha256((target / name).read_bytes()).hexdigest()
+        print(f"{network.asset}/{name}: {(target / name).stat().st_size} bytes, sha256 {digest}")
+    report = compare(network, source, target / "model.onnx")
+    for line in report:
+        print("   ", line)
+
+
+def convert(source: Path) -> onnx.ModelProto:
+    """Turn a TensorFlow Lite file into an ONNX model whose outputs keep their names."""
+    target = source.with_suffix(".onnx")
+    command = [sys.executable, "-m", "tf2onnx.convert", "--tflite", str(source)]
+    command += ["--output", str(target), "--opset", str(OPSET)]
+    subprocess.run(command, check=True, capture_output=True)
+    model = onnx.load(target)
+    del model.graph.value_info[:]
+    return model
+
+
+def find_consumers(model: onnx.ModelProto, value: str) -> list[onnx.NodeProto]:
+    """List the nodes that read a value."""
+    return [node for node in model.graph.node if value in node.input]
+
+
+def read_constants(model: onnx.ModelProto) -> dict[str, onnx.TensorProto]:
+    """Map the initialisers by name; changing one changes the model."""
+    return {tensor.name: tensor for tensor in model.graph.initializer}
+
+
+def keep_person_class(model: onnx.ModelProto) -> None:
+    """Reduce the detector's class predictors from 24 classes to Person alone."""
+    constants = read_constants(model)
+    makers = {value: node for node in model.graph.node for value in node.output}
+    for node in model.graph.node:
+        if node.op_type != "Reshape":
+            continue
+        shape = constants[node.input[1]]
+        if numpy_helper.to_array(shape).tolist()[-1] not in (NUM_CLASSES, 1):
+            continue
+        before = makers[node.input[0]]
+        predictor = makers[before.input[0]] if before.op_type == "Transpose" else before
+        if "ClassPredictor" not in predictor.output[0] or predictor.op_type != "Conv":
+            continue
+        for name in predictor.input[1:]:
+            weights = numpy_helper.to_array(constants[name])
+            person = np.ascontiguousarray(weights[PERSON_CLASS::NUM_CLASSES])
+            constants[name].CopyFrom(numpy_helper.from_array(person, name))
+        shape.CopyFrom(numpy_helper.from_array(np.int64([1, -1, 1]), shape.name))
+    for output in model.graph.output:
+        if output.name == "raw_outputs/class_predictions":
+            output.type.tensor_type.shape.dim[2].dim_value = 1
+
+
+def rename_outputs(model: onnx.ModelProto, names: dict[str, str]) -> None:
+    """Give outputs the names by which marey asks for them."""
+    for node in model.graph.node:
+        for values in (node.input, node.output):
+            for position, value in enumerate(values):
+                values[position] = names.get(value, value)
+    for output in model.graph.output:
+        output.name = names.get(output.name, output.name)
+
+
+def feed_bytes(model: onnx.ModelProto, *, scale: float, offset: float) -> None:
+    """Let the network read uint8 NHWC pixels under the name `image`."""
+    graph = model.graph
+    source = graph.input[0]
+    pad = find_consumers(model, source.name)[0]
+    if pad.op_type == "Pad":
+        fold_first_pad(model, pad)
+    transpose = find_consumers(model, source.name)[0]
+    assert transpose.op_type == "Transpose"
+    floats = transpose.output[0]
+    convolution = find_consumers(model, floats)[0]
+    weights = read_constants(model)[convolution.input[1]]
+    scaled = numpy_helper.to_array(weights) * np.float32(scale)
+    weights.CopyFrom(numpy_helper.from_array(scaled, weights.name))
+
+    graph.node.remove(transpose)
+    nodes = [helper.make_node("Transpose", ["image"], ["image_nchw"], perm=[0, 3, 1, 2])]
+    if offset:
+        graph.initializer.append(numpy_helper.from_array(np.float32(offset), "image_offset"))
+        nodes.append(
+            helper.make_node("Cast", ["image_nchw"], ["image_float"], to=TensorProto.FLOAT)
+        )
+        nodes.append(helper.make_node("Sub", ["image_float", "image_offset"], [floats]))
+    else:
+        nodes.append(helper.make_node("Cast", ["image_nchw"], [floats], to=TensorProto.FLOAT))
+    for position, node in enumerate(nodes):
+        graph.node.insert(position, node)
+    sizes = [axis.dim_value for axis in source.type.tensor_type.shape.dim][1:]
+    source.CopyFrom(helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", *sizes]))
+
+
+def fold_first_pad(model: onnx.ModelProto, pad: onnx.NodeProto) -> None:
+    """Move a zero padding of the NHWC input into the convolution behind the transposition."""
+    transpose = find_consumers(model, pad.output[0])[0]
+    convolution = find_consumers(model, transpose.output[0])[0]
+    _, top, left, _, _, bottom, right, _ = numpy_helper.to_array(
+        read_constants(model)[pad.input[1]]
+    ).tolist()
+    kept = [a for a in convolution.attribute if a.name not in ("pads", "auto_pad")]
+    del convolution.attribute[:]
+    convolution.attribute.extend(kept)
+    convolution.attribute.append(helper.make_attribute("pads", [top, left, bottom, right]))
+    transpose.input[0] = pad.input[0]
+    model.graph.node.remove(pad)
+
+
+def free_batch_axis(model: onnx.ModelProto) -> None:
+    """Let every reshape copy the batch size, and name the axis N."""
+    constants = read_constants(model)
+    for node in model.graph.node:
+        if node.op_type == "Reshape":
+            shape = constants[node.input[1]]
+            sizes = numpy_helper.to_array(shape).copy()
+            if sizes[0] == 1:
+                sizes[0] = 0
+                shape.CopyFrom(numpy_helper.from_array(sizes, shape.name))
+    for output in model.graph.output:
+        output.type.tensor_type.shape.dim[0].dim_param = "N"
+
+
+def select(model: onnx.ModelProto, outputs: list[str]) -> onnx.ModelProto:
+    """Keep only what the outputs depend on."""
+    return Extractor(model).extract_model(["image"], outputs)
+
+
+def store_half(model: onnx.ModelProto) -> None:
+    """Store weights as float16 behind a cast, wherever float16 holds them exactly."""
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        if tensor.data_type != TensorProto.FLOAT:
+            continue
+        weights = numpy_helper.to_array(tensor)
+        with np.errstate(over="ignore"):
+            half = weights.astype(np.float16)
+        if weights.size > 16 and np.array_equal(half.astype(np.float32), weights):
+            name = tensor.name
+            tensor.CopyFrom(numpy_helper.from_array(half, f"{name}:half"))
+            casts.append(helper.make_node("Cast", [f"{name}:half"], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        graph.node.insert(0, cast)
+
+
+def compare(network: Network, source: Path, target: Path) -> list[str]:
+    """State the largest difference of each output from the TensorFlow Lite interpreter's.
+
+    Three smooth random pictures go through the written file as one batch and through the source one
+    by one, so the free batch axis is checked too.
+    """
+    session = onnxruntime.InferenceSession(target, providers=["CPUExecutionProvider"])
+    size = session.get_inputs()[0].shape[1]
+    generator = np.random.default_rng(0)
+    coarse = generator.integers(0, 256, (3, size // 16 + 1, size // 16 + 1, 3))
+    images = coarse.repeat(16, 1).repeat(16, 2)[:, :size, :size].astype(np.uint8)
+    ours = session.run(list(network.outputs.values()), {"image": images})
+    theirs = [
+        run_source(source, (image - np.float32(network.offset)) * np.float32(network.scale))
+        for image in images
+    ]
+    lines = []
+    for (old, new), result in zip(network.outputs.items(), ours, strict=True):
+        expected = np.concatenate([outputs[old] for outputs in theirs])
+        if new == "logit":
+            expected = expected[..., PERSON_CLASS : PERSON_CLASS + 1]
+        difference = np.abs(result - expected).max()
+        lines.append(
+            f"`{new}`: at most {difference:.1e} (values up to {np.abs(expected).max():.3g})"
+        )
+    return lines
+
+
+def run_source(source: Path, image: np.ndarray) -> dict[str, np.ndarray]:
+    """Run the TensorFlow Lite interpreter on one picture."""
+    interpreter = Interpreter(model_path=str(source))
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], image[None])
+    interpreter.invoke()
+    details = interpreter.get_output_details()
+    return {d["name"]: interpreter.get_tensor(d["index"]).copy() for d in details}
+
+
+if __name__ == "__main__":
+    main()
