@@ -21,14 +21,15 @@ from torch import Tensor
 
 from marey.core.cameras import CameraModel, Cameras
 from marey.core.errors import ShapeError
+from marey.geometry.rotation import quaternion_inverse, quaternion_multiply, quaternion_rotate
 
 MIN_DEPTH_M = 1e-6
 NUM_NEWTON_STEPS = 20
 
 
 def transform_points(
-    T_b_a: Float[Tensor, "*B 7"], points: Float[Tensor, "*P 3"]
-) -> Float[Tensor, "*Q 3"]:
+    T_b_a: Float[Tensor, "*#batch 7"], points: Float[Tensor, "*#batch 3"]
+) -> Float[Tensor, "*batch 3"]:
     """Carry points from frame a to frame b.
 
     Args:
@@ -39,43 +40,31 @@ def transform_points(
     Returns:
         Positions in frame b, m.
     """
-    return rotate_points(T_b_a[..., :4], points) + T_b_a[..., 4:]
-
-
-def rotate_points(
-    quaternion: Float[Tensor, "*B 4"], points: Float[Tensor, "*P 3"]
-) -> Float[Tensor, "*Q 3"]:
-    """Rotate points by unit quaternions wxyz; leading axes broadcast."""
-    w, axis = quaternion[..., :1], quaternion[..., 1:]
-    axis, points = torch.broadcast_tensors(axis, points)
-    twice = 2 * torch.linalg.cross(axis, points)
-    return points + w * twice + torch.linalg.cross(axis, twice)
+    return quaternion_rotate(T_b_a[..., :4], points) + T_b_a[..., 4:]
 
 
 def compose_transforms(
-    T_c_b: Float[Tensor, "*A 7"], T_b_a: Float[Tensor, "*B 7"]
-) -> Float[Tensor, "*Q 7"]:
+    T_c_b: Float[Tensor, "*#batch 7"], T_b_a: Float[Tensor, "*#batch 7"]
+) -> Float[Tensor, "*batch 7"]:
     """Return T_c_a, which carries points first from a to b, then from b to c."""
-    p, q = T_c_b[..., :4], T_b_a[..., :4]
-    w = p[..., :1] * q[..., :1] - (p[..., 1:] * q[..., 1:]).sum(-1, keepdim=True)
-    left, right = torch.broadcast_tensors(p[..., 1:], q[..., 1:])
-    xyz = p[..., :1] * right + q[..., :1] * left + torch.linalg.cross(left, right)
-    return torch.cat([w, xyz, transform_points(T_c_b, T_b_a[..., 4:])], -1)
+    rotation = quaternion_multiply(T_c_b[..., :4], T_b_a[..., :4])
+    position = transform_points(T_c_b, T_b_a[..., 4:])
+    return torch.cat([rotation, position], -1)
 
 
-def invert_transform(T_b_a: Float[Tensor, "*B 7"]) -> Float[Tensor, "*B 7"]:
+def invert_transform(T_b_a: Float[Tensor, "*batch 7"]) -> Float[Tensor, "*batch 7"]:
     """Return T_a_b."""
-    q = T_b_a[..., :4] * T_b_a.new_tensor([1, -1, -1, -1])
-    return torch.cat([q, -rotate_points(q, T_b_a[..., 4:])], -1)
+    q = quaternion_inverse(T_b_a[..., :4])
+    return torch.cat([q, -quaternion_rotate(q, T_b_a[..., 4:])], -1)
 
 
 def project_points(
-    points_cam: Float[Tensor, "*P 3"],
-    K: Float[Tensor, "*B 3 3"],
-    distortion: Float[Tensor, "*B P"],
+    points_cam: Float[Tensor, "*#batch 3"],
+    K: Float[Tensor, "*#batch 3 3"],
+    distortion: Float[Tensor, "*#batch P"],
     *,
     model: CameraModel = "pinhole",
-) -> Float[Tensor, "*Q 2"]:
+) -> Float[Tensor, "*batch 2"]:
     """Project points in camera axes to pixels.
 
     Args:
@@ -95,12 +84,12 @@ def project_points(
 
 
 def unproject_pixels(
-    pixels: Float[Tensor, "*P 2"],
-    K: Float[Tensor, "*B 3 3"],
-    distortion: Float[Tensor, "*B P"],
+    pixels: Float[Tensor, "*#batch 2"],
+    K: Float[Tensor, "*#batch 3 3"],
+    distortion: Float[Tensor, "*#batch P"],
     *,
     model: CameraModel = "pinhole",
-) -> Float[Tensor, "*Q 2"]:
+) -> Float[Tensor, "*batch 2"]:
     """Return where pixels' rays meet the plane one metre in front of the camera (x / z, y / z)."""
     y = (pixels[..., 1] - K[..., 1, 2]) / K[..., 1, 1]
     x = (pixels[..., 0] - K[..., 0, 2] - K[..., 0, 1] * y) / K[..., 0, 0]
@@ -108,8 +97,8 @@ def unproject_pixels(
 
 
 def apply_intrinsics(
-    plane: Float[Tensor, "*P 2"], K: Float[Tensor, "*B 3 3"]
-) -> Float[Tensor, "*Q 2"]:
+    plane: Float[Tensor, "*#batch 2"], K: Float[Tensor, "*#batch 3 3"]
+) -> Float[Tensor, "*batch 2"]:
     """Carry points of the plane one metre in front of the camera to pixels."""
     x, y = plane[..., 0], plane[..., 1]
     u = K[..., 0, 0] * x + K[..., 0, 1] * y + K[..., 0, 2]
@@ -118,8 +107,8 @@ def apply_intrinsics(
 
 
 def distort(
-    plane: Float[Tensor, "*P 2"], distortion: Float[Tensor, "*B P"], *, model: CameraModel
-) -> Float[Tensor, "*Q 2"]:
+    plane: Float[Tensor, "*#batch 2"], distortion: Float[Tensor, "*#batch P"], *, model: CameraModel
+) -> Float[Tensor, "*batch 2"]:
     """Move points of the plane one metre in front of the camera to where the lens shows them.
 
     Raises:
@@ -133,8 +122,8 @@ def distort(
 
 
 def undistort(
-    plane: Float[Tensor, "*P 2"], distortion: Float[Tensor, "*B P"], *, model: CameraModel
-) -> Float[Tensor, "*Q 2"]:
+    plane: Float[Tensor, "*#batch 2"], distortion: Float[Tensor, "*#batch P"], *, model: CameraModel
+) -> Float[Tensor, "*batch 2"]:
     """Undo `distort` by Newton's method (converged far below 1e-6 px for lenses in use)."""
     if model == "fisheye":
         return _undistort_fisheye(plane, distortion)
@@ -229,8 +218,8 @@ def _pad_pinhole(distortion: Float[Tensor, "*B P"]) -> Float[Tensor, "*B 8"]:
 
 
 def _distort_pinhole(
-    plane: Float[Tensor, "*P 2"], coefficients: Float[Tensor, "*B 8"]
-) -> tuple[Float[Tensor, "*Q 2"], Float[Tensor, "*Q 2 2"]]:
+    plane: Float[Tensor, "*#batch 2"], coefficients: Float[Tensor, "*#batch 8"]
+) -> tuple[Float[Tensor, "*batch 2"], Float[Tensor, "*batch 2 2"]]:
     """Return the distorted points and the derivative of the distortion."""
     k1, k2, p1, p2, k3, k4, k5, k6 = coefficients.unbind(-1)
     x, y = plane.unbind(-1)
@@ -261,8 +250,8 @@ def _pad_fisheye(distortion: Float[Tensor, "*B P"]) -> Float[Tensor, "*B 4"]:
 
 
 def _distort_fisheye(
-    plane: Float[Tensor, "*P 2"], distortion: Float[Tensor, "*B P"]
-) -> Float[Tensor, "*Q 2"]:
+    plane: Float[Tensor, "*#batch 2"], distortion: Float[Tensor, "*#batch P"]
+) -> Float[Tensor, "*batch 2"]:
     k1, k2, k3, k4 = _pad_fisheye(distortion).unbind(-1)
     radius = _safe_norm(plane)
     theta = torch.atan(radius)
@@ -272,8 +261,8 @@ def _distort_fisheye(
 
 
 def _undistort_fisheye(
-    plane: Float[Tensor, "*P 2"], distortion: Float[Tensor, "*B P"]
-) -> Float[Tensor, "*Q 2"]:
+    plane: Float[Tensor, "*#batch 2"], distortion: Float[Tensor, "*#batch P"]
+) -> Float[Tensor, "*batch 2"]:
     k1, k2, k3, k4 = _pad_fisheye(distortion).unbind(-1)
     bent = _safe_norm(plane)
     theta = bent
@@ -285,7 +274,7 @@ def _undistort_fisheye(
     return plane * (torch.tan(theta) / bent)[..., None]
 
 
-def _safe_norm(plane: Float[Tensor, "*P 2"]) -> Float[Tensor, "*P"]:
+def _safe_norm(plane: Float[Tensor, "*batch 2"]) -> Float[Tensor, "*batch"]:
     # On the optical axis the norm has no derivative; a radius far below any pixel avoids it there.
     tiny = torch.finfo(plane.dtype).tiny ** 0.5
     return (plane.square().sum(-1) + tiny).sqrt()

@@ -124,7 +124,7 @@ def clip_near(
     """
     depth = points_cam[:, 2]
     front = points_cam[faces, 2] >= near
-    finite = np.isfinite(points_cam).all(-1)[faces].all(-1)
+    finite = np.isfinite(points_cam[faces]).all((1, 2))
     count = np.where(finite, front.sum(-1), 0)
     whole = np.flatnonzero(count == 3)
     # Turn each cut face so that its odd vertex (alone in front, or alone behind) comes first.
