@@ -79,7 +79,7 @@ def find_point(body: Body, name: str) -> tuple[int, torch.Tensor, torch.Tensor] 
         return joint, body.joint_template[joint], body.joint_shapedirs[joint]
     if name in body.landmarks.names:
         row = body.landmarks.names.index(name)
-        joint = int(body.landmarks.joint[row])
+        joint = int(body.landmarks.weights[row].argmax())
         return joint, body.landmarks.template[row], body.landmarks.shapedirs[row]
     return None
 

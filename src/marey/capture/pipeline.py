@@ -1,0 +1,206 @@
+"""The order of the verbs: detect, track, estimate, fit, and find the world. Nothing else knows it.
+
+Frames stream through once and are never kept; what remains of a frame is a few kilobytes a person.
+"""
+
+import time as clock
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from marey.body import Body
+from marey.capture.fit_body import FitOptions
+from marey.capture.fit_person import Bodies, fit_person, make_bodies
+from marey.capture.observe import PinholeView
+from marey.capture.people import name_people, to_keypoints, to_track
+from marey.capture.place_in_world import find_shared_world, to_world
+from marey.capture.shots import ShotCutFinder
+from marey.capture.track import PeopleTracker, TrackOptions
+from marey.capture.world import World
+from marey.core import BodyMotion, Cameras, Clip, Person, Take, Tracks
+from marey.core.errors import NothingFoundError
+from marey.core.progress import Progress, silent
+from marey.io.video import Frame
+from marey.models.protocols import LandmarkEstimator, PersonDetector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureOptions:
+    """What a user may set of a monocular capture."""
+
+    track: TrackOptions = field(default_factory=TrackOptions)
+    fit: FitOptions = field(default_factory=FitOptions)
+    workers: int = 2
+    """Threads for the networks."""
+
+
+@dataclass(slots=True)
+class Timings:
+    """Seconds spent per stage, for `run.json` and the benchmark."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, stage: str):  # noqa: ANN201 - a generator context manager
+        """Add the time of a block to a stage."""
+        start = clock.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + clock.perf_counter() - start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The front end's result: everyone in the clip, as keypoints."""
+
+    clip: Clip
+    """With the cuts that were found."""
+    tracks: Tracks
+    people: tuple[Person, ...]
+
+
+def see_people(
+    clip: Clip,
+    frames: Iterable[Frame],
+    *,
+    detector: PersonDetector,
+    estimator: LandmarkEstimator,
+    options: CaptureOptions,
+    progress: Progress = silent,
+    timings: Timings | None = None,
+) -> Seen:
+    """Detect, track and estimate everyone in a clip.
+
+    Raises:
+        NothingFoundError: If nobody is seen.
+    """
+    timings = timings or Timings()
+    shots, cuts, times = ShotCutFinder(), [], []
+    with ThreadPoolExecutor(options.workers) as pool, timings.measure("people"):
+        tracker = PeopleTracker(detector, estimator, pool, options.track)
+        for count, frame in enumerate(frames):
+            cut = shots.push(frame.image)
+            if cut:
+                cuts.append(count)
+            tracker.push(count, frame.time, frame.image, cut=cut)
+            times.append(frame.time)
+            progress("people", count + 1, clip.num_frames)
+        followed = tracker.finish(clip.frame_rate)
+    if not followed:
+        raise NothingFoundError(
+            f"no people were found in {clip.path.name}; check that someone is visible and at least "
+            f"{options.track.min_height:.0f} px tall, or give a stronger detector with --detector"
+        )
+    time = np.array(times, np.float64)
+    clip = replace(clip, time=time, cuts=tuple(cuts))
+    names = name_people(len(followed))
+    people, tracks = [], []
+    for name, person in zip(names, followed, strict=True):
+        image, space = to_keypoints(person, name, estimator.skeleton, time)
+        length = len(person.results)
+        people.append(
+            Person(
+                name=name,
+                start=person.start,
+                num_frames=length,
+                keypoints2d=(image,),
+                keypoints3d=space,
+            )
+        )
+        tracks.append(to_track(person, name))
+    return Seen(clip=clip, tracks=Tracks(time=time, tracks=tuple(tracks)), people=tuple(people))
+
+
+def fit_people(
+    seen: Seen,
+    *,
+    body: Body,
+    view: PinholeView,
+    options: CaptureOptions,
+    progress: Progress = silent,
+    timings: Timings | None = None,
+) -> Take:
+    """Fit a body to everyone and place them in one world.
+
+    Returns:
+        A take with one static camera; people who are never seen well enough keep their keypoints
+        and have no motion.
+
+    Raises:
+        NothingFoundError: If nobody is seen well enough to fit a body.
+    """
+    timings = timings or Timings()
+    bodies = make_bodies(body)
+    with timings.measure("fit"), torch.inference_mode():
+        motions = _fit_everyone(bodies, seen, view, options, progress)
+    if not any(motions):
+        raise NothingFoundError(
+            f"people were found in {seen.clip.path.name}, but none is seen well enough to fit a "
+            "body; more of the body must be in view"
+        )
+    with timings.measure("world"), torch.inference_mode():
+        world = find_shared_world(body, [motion for motion in motions if motion])
+        people = tuple(
+            replace(person, motion=motion and to_world(body, motion, world))
+            for person, motion in zip(seen.people, motions, strict=True)
+        )
+    return Take(
+        time=seen.clip.time,
+        clips=(seen.clip,),
+        cameras=_camera(seen.clip, view, world),
+        tracks=(seen.tracks,),
+        people=people,
+    )
+
+
+def _fit_everyone(
+    bodies: Bodies,
+    seen: Seen,
+    view: PinholeView,
+    options: CaptureOptions,
+    progress: Progress,
+) -> Sequence[BodyMotion | None]:
+    # Body and two hands: each frame of each person is passed three times.
+    total = sum(person.num_frames for person in seen.people) * 3
+    done = 0
+
+    def advance(frames: int) -> None:
+        nonlocal done
+        done += frames
+        progress("fit", min(done, total), total)
+
+    motions = []
+    for person in seen.people:
+        assert person.keypoints3d is not None
+        motions.append(
+            fit_person(
+                bodies,
+                person.keypoints2d[0],
+                person.keypoints3d,
+                view,
+                options=options.fit,
+                advance=advance,
+            )
+        )
+    progress("fit", total, total)
+    return motions
+
+
+def _camera(clip: Clip, view: PinholeView, world: World) -> Cameras:
+    K = np.array([[view.focal, 0, view.centre[0]], [0, view.focal, view.centre[1]], [0, 0, 1]])
+    pose: Float[np.ndarray, "7"] = world.T_cam_world()
+    return Cameras(
+        names=(clip.path.stem,),
+        model="pinhole",
+        K=K[None].astype(np.float32),
+        distortion=np.zeros((1, 0), np.float32),
+        T_cam_world=pose[None, None],
+        size=np.array([clip.size]),
+        time_offset=np.zeros(1),
+    )

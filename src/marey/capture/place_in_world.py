@@ -1,0 +1,83 @@
+"""Bring motions from camera axes into one world that all people share."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from scipy.spatial.transform import Rotation
+
+from marey.body import Body
+from marey.capture.world import World, find_world
+from marey.core import BodyMotion
+
+FOOT_POINTS = ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
+_STILL_SPEED = 0.25
+"""A foot point slower than this rests on something, m/s."""
+
+
+def find_shared_world(body: Body, motions: list[BodyMotion]) -> World:
+    """Find up and the floor from everyone's bodies.
+
+    Args:
+        body: The body of the motions.
+        motions: Motions in camera axes; at least one with a finite frame.
+    """
+    heads, pelvises, feet, resting = [], [], [], []
+    for motion in motions:
+        sound = np.isfinite(motion.T_world_root[0]).all(-1)
+        head, foot = _head_and_feet(body, motion, sound)
+        heads.append(head)
+        pelvises.append(motion.T_world_root[0, sound, 4:])
+        feet.append(foot)
+        resting.append(_resting(foot, motion.time[sound]))
+    return find_world(
+        np.concatenate(heads), np.concatenate(pelvises), np.concatenate(feet), np.concatenate(resting)
+    )
+
+
+def to_world(body: Body, motion: BodyMotion, world: World) -> BodyMotion:
+    """Turn one motion from camera axes into world axes and mark which foot points touch the floor."""
+    sound = np.isfinite(motion.T_world_root[0]).all(-1)
+    root = motion.T_world_root.copy()
+    turned = Rotation.from_matrix(world.R_world_cam) * Rotation.from_quat(
+        root[0, sound, :4], scalar_first=True
+    )
+    root[0, sound, :4] = turned.as_quat(canonical=True, scalar_first=True)
+    root[0, sound, 4:] = world.apply(root[0, sound, 4:])
+    moved = replace(motion, T_world_root=root)
+    contact = np.zeros((1, len(motion.time), len(FOOT_POINTS)), np.float32)
+    _, feet = _head_and_feet(body, moved, sound)
+    contact[0, sound] = _contact(feet, motion.time[sound])
+    return replace(moved, contact=contact, contact_names=FOOT_POINTS)
+
+
+def _head_and_feet(
+    body: Body, motion: BodyMotion, sound: Bool[np.ndarray, "L"]
+) -> tuple[Float[np.ndarray, "M 3"], Float[np.ndarray, "M G 3"]]:
+    posed = body.pose(
+        torch.from_numpy(motion.shape[0]).expand(int(sound.sum()), -1),
+        torch.from_numpy(motion.T_world_root[0, sound]),
+        torch.from_numpy(motion.R_parent_joint[0, sound]),
+    )
+    head = posed.joints[:, 1 + body.rig.index("head")]
+    names = [name for name in FOOT_POINTS if name in body.landmarks.names]
+    feet = body.landmark_positions(posed, names)
+    return head.numpy().astype(np.float64), feet.numpy().astype(np.float64)
+
+
+def _speed(feet: Float[np.ndarray, "M G 3"], time: Float[np.ndarray, "M"]) -> np.ndarray:
+    if len(time) < 2:
+        return np.zeros(feet.shape[:2])
+    return np.linalg.norm(np.gradient(feet, time, axis=0), axis=-1)
+
+
+def _resting(feet: Float[np.ndarray, "M G 3"], time: Float[np.ndarray, "M"]) -> np.ndarray:
+    return _speed(feet, time) < _STILL_SPEED
+
+
+def _contact(feet: Float[np.ndarray, "M G 3"], time: Float[np.ndarray, "M"]) -> np.ndarray:
+    """Probability of contact: slow and near the floor, each a soft threshold."""
+    slow = 1 / (1 + np.exp((_speed(feet, time) - 2 * _STILL_SPEED) / (0.5 * _STILL_SPEED)))
+    low = 1 / (1 + np.exp((feet[..., 2] - 0.10) / 0.03))
+    return (slow * low).astype(np.float32)

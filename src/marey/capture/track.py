@@ -1,0 +1,342 @@
+"""Following people through one view: who is who, frame by frame, in one causal pass.
+
+A landmark network that looks where it last saw a person is the tracker; the person detector
+finds newcomers, confirms, and brings the lost back. The rules, with their reasons:
+
+- Detection runs every few frames, and at once when someone was lost: tracking is cheaper and more
+  exact than detection, but never notices a newcomer.
+- Two tracks whose landmarks coincide follow one body: during an occlusion the hidden person's
+  crop slides onto the visible one. The track that looks less like its own past is taken back to
+  before the coincidence and declared lost.
+- A lost person is remembered for a while and known again by place, size and colours.
+- A shot cut ends every track.
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from scipy.optimize import linear_sum_assignment
+
+from marey.capture.appearance import blend, describe_torso, similarity
+from marey.capture.boxes import area, centre, overlap
+from marey.core.skeleton import Skeleton, load_skeleton
+from marey.models.protocols import LandmarkEstimator, PersonBoxes, PersonDetector, PersonLandmarks
+
+Image = UInt8[np.ndarray, "H W 3"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackOptions:
+    """When to look for people and when to give them up."""
+
+    detect_every: int = 6
+    """Frames between two runs of the detector while everyone is being followed."""
+    new_confidence: float = 0.45
+    """Detector confidence that may start a track."""
+    min_score: float = 0.5
+    """Landmark score below which a person is lost in this frame."""
+    new_score: float = 0.6
+    """Landmark score needed to start a track."""
+    min_height: float = 32.0
+    """Smallest person, px; below it the landmarks mean nothing."""
+    duplicate_oks: float = 0.7
+    duplicate_frames: int = 3
+    memory: float = 2.0
+    """How long a lost person is remembered, s."""
+    unsupported: float = 1.5
+    """How long a track may live without any detection that confirms it, s."""
+    min_duration: float = 0.3
+    """Shorter tracks are noise, s."""
+
+
+@dataclass(slots=True)
+class FollowedPerson:
+    """One person as followed: a span of frames with a result or None for each."""
+
+    start: int
+    results: list["Sighting | None"] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """The landmarks of one frame, in float32, without the estimator's state."""
+
+    position: Float[np.ndarray, "K 2"]
+    confidence: Float[np.ndarray, "K"]
+    sigma: Float[np.ndarray, "K"]
+    world: Float[np.ndarray, "K 3"]
+    box: Float[np.ndarray, "4"]
+    score: float
+
+
+@dataclass(slots=True)
+class _Track:
+    person: FollowedPerson
+    last: PersonLandmarks
+    box: Float[np.ndarray, "4"]
+    last_seen: float
+    last_confirmed: float
+    colours: Float[np.ndarray, "B"] | None = None
+    lost: bool = False
+    coinciding: dict[int, int] = field(default_factory=dict)
+    """Frames in a row during which another track (by id) showed the same body."""
+    score: float = 1.0
+
+
+class PeopleTracker:
+    """Follows everyone in one view; frames are pushed in order."""
+
+    def __init__(
+        self,
+        detector: PersonDetector,
+        estimator: LandmarkEstimator,
+        pool: Executor,
+        options: TrackOptions | None = None,
+    ):
+        self.detector, self.estimator, self.pool = detector, estimator, pool
+        self.options = options or TrackOptions()
+        self.points = _Points.of(estimator.skeleton)
+        self._tracks: list[_Track] = []
+        self._finished: list[FollowedPerson] = []
+        self._since_detection = 10**9
+        self._hurry = True
+
+    def push(self, index: int, time: float, image: Image, *, cut: bool = False) -> None:
+        """Take the next frame.
+
+        Args:
+            index: Frame number in the clip.
+            time: Its time, s.
+            image: RGB frame.
+            cut: Whether a new shot begins here.
+        """
+        if cut:
+            self._end(self._tracks)
+            self._hurry = True
+        due = self._hurry or self._since_detection + 1 >= self.options.detect_every
+        detection = self.pool.submit(self.detector.detect, [image]) if due else None
+        self._follow(time, image)
+        self._resolve_duplicates(image)
+        self._since_detection += 1
+        if detection is not None:
+            self._since_detection = 0
+            self._associate(index, time, image, detection.result()[0])
+        self._record(index)
+        self._forget(time)
+
+    def finish(self, frame_rate: float) -> list[FollowedPerson]:
+        """End all tracks and return the people, in order of appearance, without fleeting ones."""
+        self._end(self._tracks)
+        needed = max(2, round(self.options.min_duration * frame_rate))
+        kept = [
+            person
+            for person in self._finished
+            if sum(result is not None for result in person.results) >= needed
+        ]
+        return sorted(kept, key=lambda person: person.start)
+
+    @property
+    def num_active(self) -> int:
+        """People being followed right now."""
+        return sum(not track.lost for track in self._tracks)
+
+    def _follow(self, time: float, image: Image) -> None:
+        active = [track for track in self._tracks if not track.lost]
+        jobs = [
+            self.pool.submit(self.estimator.estimate, image, None, track.last) for track in active
+        ]
+        for track, job in zip(active, jobs, strict=True):
+            self._update(track, job.result(), time)
+
+    def _update(self, track: _Track, result: PersonLandmarks, time: float) -> None:
+        if not self._acceptable(result, self.options.min_score):
+            track.lost, self._hurry = True, True
+            return
+        track.last, track.box, track.last_seen = result, result.box, time
+        track.score += 0.1 * (result.score - track.score)
+        track.lost = False
+
+    def _acceptable(self, result: PersonLandmarks, min_score: float) -> bool:
+        box = result.box
+        return (
+            result.score >= min_score
+            and bool(np.isfinite(box).all())
+            and max(box[2] - box[0], box[3] - box[1]) >= self.options.min_height
+        )
+
+    def _resolve_duplicates(self, image: Image) -> None:
+        active = [track for track in self._tracks if not track.lost]
+        for row, one in enumerate(active):
+            for other in active[row + 1 :]:
+                same = self._oks(one.last, other.last) > self.options.duplicate_oks
+                count = one.coinciding.get(id(other), 0) + 1 if same else 0
+                one.coinciding[id(other)] = count
+                if count >= self.options.duplicate_frames and not (one.lost or other.lost):
+                    self._choose_owner(image, one, other, count)
+
+    def _choose_owner(self, image: Image, one: _Track, other: _Track, count: int) -> None:
+        """Give a body that two tracks claim to the one it looks like; the other is lost."""
+        shown = describe_torso(image, one.last.position[self.points.torso])
+        likeness = similarity(one.colours, shown), similarity(other.colours, shown)
+        loser = max(one, other, key=lambda track: track.person.start)
+        if likeness[0] is not None and likeness[1] is not None:
+            lead = likeness[0] - likeness[1]
+            # A small difference is light and shade; then the younger track yields.
+            if abs(lead) > 0.1:
+                loser = other if lead > 0 else one
+        results = loser.person.results
+        # This frame is not recorded yet, so count - 1 recorded frames were the wrong body's.
+        for back in range(1, min(count - 1, len(results)) + 1):
+            results[-back] = None
+        loser.lost, loser.coinciding, self._hurry = True, {}, True
+
+    def _associate(self, index: int, time: float, image: Image, found: PersonBoxes) -> None:
+        self._hurry = False
+        tall = (found.box[:, 2:] - found.box[:, :2]).max(-1) >= self.options.min_height
+        boxes, confidence = found.box[tall], found.confidence[tall]
+        free = np.ones(len(boxes), bool)
+        active = [track for track in self._tracks if not track.lost]
+        for row, track in _match(boxes, active):
+            free[row] = False
+            track.last_confirmed = time
+        self._remember_colours(active, image)
+        wanted = free & (confidence >= self.options.new_confidence)
+        candidates = boxes[wanted]
+        jobs: list[Future[PersonLandmarks]] = [
+            self.pool.submit(self.estimator.estimate, image, box, None) for box in candidates
+        ]
+        for job in jobs:
+            result = job.result()
+            if self._acceptable(result, self.options.new_score) and self._is_new(result):
+                self._admit(index, time, image, result)
+
+    def _is_new(self, result: PersonLandmarks) -> bool:
+        active = (track for track in self._tracks if not track.lost)
+        return all(self._oks(track.last, result) < 0.5 for track in active)
+
+    def _admit(self, index: int, time: float, image: Image, result: PersonLandmarks) -> None:
+        colours = describe_torso(image, result.position[self.points.torso])
+        known = self._recognise(time, result, colours)
+        if known is None:
+            person = FollowedPerson(start=index)
+            track = _Track(person, result, result.box, time, time, colours)
+            self._tracks.append(track)
+            return
+        self._update(known, result, time)
+        known.last_confirmed = time
+
+    def _recognise(
+        self, time: float, result: PersonLandmarks, colours: Float[np.ndarray, "B"] | None
+    ) -> _Track | None:
+        best, best_score = None, 0.0
+        for track in self._tracks:
+            if not track.lost:
+                continue
+            size = np.sqrt(area(track.box)), np.sqrt(area(result.box))
+            ratio = size[0] / max(size[1], 1e-6)
+            away = float(np.linalg.norm(centre(track.box) - centre(result.box)))
+            reach = (0.5 + 1.5 * (time - track.last_seen)) * max(size)
+            alike = similarity(track.colours, colours)
+            alike = 0.5 if alike is None else alike
+            if not 0.5 < ratio < 2.0 or away > reach or alike < 0.3:
+                continue
+            score = alike + 0.5 * (1 - away / reach)
+            if score > best_score:
+                best, best_score = track, score
+        return best
+
+    def _remember_colours(self, tracks: list[_Track], image: Image) -> None:
+        boxes = np.array([track.box for track in tracks]).reshape(-1, 4)
+        _, shared = overlap(boxes, boxes)
+        for row, track in enumerate(tracks):
+            alone = shared[row].sum() - shared[row, row] < 0.3
+            if alone:
+                seen = describe_torso(image, track.last.position[self.points.torso])
+                track.colours = blend(track.colours, seen)
+
+    def _record(self, index: int) -> None:
+        for track in self._tracks:
+            results = track.person.results
+            gap = index - track.person.start - len(results)
+            results.extend([None] * gap)
+            results.append(None if track.lost else _sighting(track.last))
+
+    def _forget(self, time: float) -> None:
+        gone = [
+            track
+            for track in self._tracks
+            if (track.lost and time - track.last_seen > self.options.memory)
+            or (time - track.last_confirmed > self.options.unsupported and track.score < 0.8)
+        ]
+        self._end(gone)
+
+    def _end(self, tracks: list[_Track]) -> None:
+        for track in list(tracks):
+            results = track.person.results
+            while results and results[-1] is None:
+                results.pop()
+            if results:
+                self._finished.append(track.person)
+        self._tracks = [track for track in self._tracks if track not in tracks]
+
+    def _oks(self, a: PersonLandmarks, b: PersonLandmarks) -> float:
+        """Object keypoint similarity over the body points both show; 0 if there are few."""
+        rows = self.points.body
+        sound = (a.confidence[rows] > 0.3) & (b.confidence[rows] > 0.3)
+        if sound.sum() < 4:
+            return 0.0
+        scale = (area(a.box) + area(b.box)) / 2
+        squared = ((a.position[rows] - b.position[rows])[sound] ** 2).sum(-1)
+        variance = (2 * self.points.sigmas[sound]) ** 2
+        return float(np.exp(-squared / (2 * scale * variance)).mean())
+
+
+@dataclass(frozen=True, slots=True)
+class _Points:
+    """Indices of keypoints the tracker reasons with."""
+
+    body: list[int]
+    torso: list[int]
+    sigmas: Float[np.ndarray, "P"]
+
+    @staticmethod
+    def of(skeleton: Skeleton) -> "_Points":
+        coco = load_skeleton("coco-17")
+        names = [name for name in coco.keypoints if name in skeleton.keypoints]
+        assert coco.oks_sigmas is not None
+        sigmas = [coco.oks_sigmas[coco.index(name)] for name in names]
+        corners = ("left_shoulder", "right_shoulder", "right_hip", "left_hip")
+        return _Points(
+            body=[skeleton.index(name) for name in names],
+            torso=[skeleton.index(name) for name in corners],
+            sigmas=np.array(sigmas, np.float32),
+        )
+
+
+def _match(
+    boxes: Float[np.ndarray, "D 4"], tracks: list[_Track]
+) -> Iterator[tuple[int, _Track]]:
+    """Pair detections with tracks one to one, by overlap."""
+    if len(boxes) == 0 or not tracks:
+        return
+    union, smaller = overlap(boxes, np.array([track.box for track in tracks]))
+    # A landmark box is tighter than a detector's: being inside counts almost as much as equality.
+    score = union + 0.5 * smaller
+    rows, columns = linear_sum_assignment(-score)
+    for row, column in zip(rows, columns, strict=True):
+        if union[row, column] > 0.2 or smaller[row, column] > 0.6:
+            yield int(row), tracks[column]
+
+
+def _sighting(result: PersonLandmarks) -> Sighting:
+    return Sighting(
+        position=result.position.astype(np.float32),
+        confidence=result.confidence.astype(np.float32),
+        sigma=result.sigma.astype(np.float32),
+        world=result.world.astype(np.float32),
+        box=result.box.astype(np.float32),
+        score=float(result.score),
+    )

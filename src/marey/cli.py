@@ -1,0 +1,113 @@
+"""The command line: every command is a short call of a public function.
+
+Errors raised on purpose become one sentence on the standard error and the exit code of their
+branch (`marey.core.errors`); `--debug` shows where they came from.
+"""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from marey.core.errors import MareyError
+from marey.jobs import commands
+from marey.jobs.solve import SolveOptions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Output:
+    """How the command talks."""
+
+    overwrite: bool = False
+    """Replace existing outputs."""
+    quiet: bool = False
+    """Print nothing but errors."""
+    json: bool = False
+    """Print progress and the result as JSON lines."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solve:
+    """Turn a video into the 3D motion of everyone in it.
+
+    Example: marey solve dance.mp4 -o dance.take --export dance.glb dance.mp4
+    """
+
+    video: tyro.conf.Positional[Path]
+    """A video file, a folder of images or a single image."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """The take to write (default: NAME.take in the current folder)."""
+    export: tuple[Path, ...] = ()
+    """Also write these files: .glb, .npz (AMASS), .mp4 (overlay)."""
+    options: Annotated[SolveOptions, tyro.conf.arg(name="")] = field(default_factory=SolveOptions)
+    talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
+
+    def run(self) -> None:
+        """Run the command."""
+        commands.solve_video(
+            self.video, self.output, exports=self.export, options=self.options, talk=self.talk
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """Write a take in another format; the suffix chooses it.
+
+    Example: marey export dance.take dance.glb
+    """
+
+    take: tyro.conf.Positional[Path]
+    """The take to read."""
+    file: tyro.conf.Positional[Path]
+    """The file to write: .glb, .npz (AMASS) or .mp4 (overlay)."""
+    talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
+
+    def run(self) -> None:
+        """Run the command."""
+        commands.export_take(self.take, self.file, talk=self.talk)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo:
+    """Solve the bundled clip and write a take, a GLB and an overlay video.
+
+    Example: marey demo --output demo
+    """
+
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("demo")
+    """Folder for the results."""
+    talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
+
+    def run(self) -> None:
+        """Run the command."""
+        commands.solve_demo(self.output, talk=self.talk)
+
+
+Command = (
+    Annotated[Solve, tyro.conf.subcommand("solve", prefix_name=False)]
+    | Annotated[Export, tyro.conf.subcommand("export", prefix_name=False)]
+    | Annotated[Demo, tyro.conf.subcommand("demo", prefix_name=False)]
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    command = tyro.cli(Command, prog="marey", args=arguments, description="3D motion from video.")
+    try:
+        command.run()
+    except MareyError as error:
+        if command.talk.debug:
+            raise
+        sys.stderr.write(f"marey: {error}\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("marey: interrupted; nothing half-written is left behind\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

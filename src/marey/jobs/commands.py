@@ -1,0 +1,111 @@
+"""What the commands do around the jobs: check outputs first, report, say what was written."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from marey.core.errors import InputError, OutputExistsError
+from marey.jobs.export import check_export, export
+from marey.jobs.reporting import print_json, report
+from marey.jobs.solve import SolveOptions, solve_with_timings
+
+
+class Talk(Protocol):
+    """How a command talks and whether it may overwrite."""
+
+    @property
+    def overwrite(self) -> bool:
+        """Whether existing outputs may be replaced."""
+        ...
+
+    @property
+    def quiet(self) -> bool:
+        """Whether to print nothing but errors."""
+        ...
+
+    @property
+    def json(self) -> bool:
+        """Whether to print JSON lines."""
+        ...
+
+
+def solve_video(
+    video: Path,
+    output: Path | None,
+    *,
+    exports: Sequence[Path],
+    options: SolveOptions,
+    talk: Talk,
+) -> None:
+    """Solve one video, write the take and the exports."""
+    from marey.io.take import write_take
+
+    target = output or Path(f"{video.stem or video.resolve().name}.take")
+    _check_take(target, overwrite=talk.overwrite)
+    for path in exports:
+        check_export(path, overwrite=talk.overwrite)
+    with report(quiet=talk.quiet, as_json=talk.json) as progress:
+        solved = solve_with_timings(video, options=options, progress=progress)
+        write_take(solved.take, target, overwrite=talk.overwrite, run=solved.run)
+        written = [target]
+        for path in exports:
+            written.append(
+                export(solved.take, path, overwrite=talk.overwrite, progress=progress)
+            )
+    people = [person.name for person in solved.take.people]
+    if talk.json:
+        print_json({"written": [str(path) for path in written], "people": people, **solved.run})
+    elif not talk.quiet:
+        count = "1 person" if len(people) == 1 else f"{len(people)} people"
+        speed = solved.run["frames_per_second"]
+        _say(f"{count} in {solved.run['frames']} frames, {speed} frames per second")
+        _say_written(written)
+
+
+def export_take(source: Path, target: Path, *, talk: Talk) -> None:
+    """Read a take and write it in another format."""
+    from marey.io.take import read_take
+
+    check_export(target, overwrite=talk.overwrite)
+    take = read_take(source)
+    with report(quiet=talk.quiet, as_json=talk.json) as progress:
+        written = export(take, target, overwrite=talk.overwrite, progress=progress)
+    if talk.json:
+        print_json({"written": [str(written)]})
+    elif not talk.quiet:
+        _say_written([written])
+
+
+def solve_demo(folder: Path, *, talk: Talk) -> None:
+    """Solve the bundled clip into a folder."""
+    from marey.assets import demo_clip
+
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give the name of a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    solve_video(
+        demo_clip(),
+        folder / "demo.take",
+        exports=[folder / "demo.glb", folder / "demo.npz", folder / "demo.mp4"],
+        options=SolveOptions(),
+        talk=talk,
+    )
+
+
+def _check_take(target: Path, *, overwrite: bool) -> None:
+    if target.suffix != ".take":
+        raise InputError(f"a take is a folder whose name ends in .take, got '{target.name}'")
+    if not target.parent.is_dir():
+        raise InputError(f"the folder {target.parent} does not exist; create it first")
+    if target.exists() and not overwrite:
+        raise OutputExistsError(f"{target} exists already; choose another name or pass --overwrite")
+
+
+def _say_written(paths: Sequence[Path]) -> None:
+    for path in paths:
+        _say(f"wrote {path}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")

@@ -1,0 +1,177 @@
+"""One video in, a take out."""
+
+import math
+import os
+import platform
+import time as clock
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import marey
+from marey.body import Body, load_body
+from marey.capture.observe import PinholeView
+from marey.capture.pipeline import CaptureOptions, Timings, fit_people, see_people
+from marey.capture.track import TrackOptions
+from marey.core import Clip, Take
+from marey.core.errors import InputError
+from marey.core.progress import Progress, silent
+from marey.io.video import probe_clip, read_frames
+from marey.models.blazepose import WholeBodyEstimator
+from marey.models.detector import SsdPersonDetector
+from marey.models.protocols import LandmarkEstimator, PersonDetector
+
+_DEFAULT_FOV_DEG = 53.0
+"""Along the longer side: between a phone's wide lens (65) and a camcorder zoomed in a little."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveOptions:
+    """What a user may choose for `solve`."""
+
+    fov_deg: float | None = None
+    """Field of view along the longer image side, degrees (53 unless said)."""
+    focal_px: float | None = None
+    """Focal length, px; instead of the field of view."""
+    body: str = "marey-h"
+    """Body to fit: marey-h, or the path of your own SMPL, SMPL-H or SMPL-X file."""
+    detector: Path | None = None
+    """Your own person detector (ONNX: YOLOX or RTMDet) instead of the shipped one."""
+    landmarks: Path | None = None
+    """Your own whole-body estimator (ONNX: RTMPose or DWPose) instead of the shipped one."""
+    detect_every: int = 6
+    """Frames between two runs of the person detector."""
+    min_height: float = 32.0
+    """Smallest person to follow, px."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    """A take and how the run went."""
+
+    take: Take
+    run: dict[str, Any]
+    """Timings and host facts, for `run.json`."""
+
+
+def solve(
+    video: str | Path, *, options: SolveOptions | None = None, progress: Progress = silent
+) -> Take:
+    """Turn a video into the 3D motion of everyone in it.
+
+    Args:
+        video: A video file, a folder of images or a single image.
+        options: Camera, body and networks.
+        progress: Called as the stages advance.
+
+    Raises:
+        InputError: If the file or an option cannot be used, or nobody is found.
+    """
+    return solve_with_timings(video, options=options, progress=progress).take
+
+
+def solve_with_timings(
+    video: str | Path, *, options: SolveOptions | None = None, progress: Progress = silent
+) -> Solved:
+    """Do what `solve` does and report how long each stage took."""
+    options = options or SolveOptions()
+    begin, timings = clock.perf_counter(), Timings()
+    clip = probe_clip(video)
+    view = choose_view(clip, options)
+    body = load_body(options.body)
+    capture = CaptureOptions(
+        track=TrackOptions(detect_every=options.detect_every, min_height=options.min_height)
+    )
+    with timings.measure("load networks"):
+        detector, estimator = _open_networks(options)
+    seen = see_people(
+        clip,
+        read_frames(clip),
+        detector=detector,
+        estimator=estimator,
+        options=capture,
+        progress=progress,
+        timings=timings,
+    )
+    take = fit_people(
+        seen, body=body, view=view, options=capture, progress=progress, timings=timings
+    )
+    take = _with_provenance(take, options, view, body)
+    return Solved(take=take, run=_describe_run(timings, clock.perf_counter() - begin, take))
+
+
+def choose_view(clip: Clip, options: SolveOptions) -> PinholeView:
+    """Return the camera a clip is taken to be filmed with.
+
+    Raises:
+        InputError: If both or impossible values are given.
+    """
+    if options.fov_deg is not None and options.focal_px is not None:
+        raise InputError("give either --fov or --focal-px, not both: they say the same thing")
+    longer = max(clip.size)
+    focal = options.focal_px
+    if focal is None:
+        fov = _DEFAULT_FOV_DEG if options.fov_deg is None else options.fov_deg
+        if not 1 <= fov <= 170:
+            raise InputError(f"--fov must be between 1 and 170 degrees, got {fov:g}")
+        focal = longer / 2 / math.tan(math.radians(fov) / 2)
+    if not 0.05 * longer <= focal <= 100 * longer:
+        raise InputError(
+            f"--focal-px {focal:g} does not suit a picture {longer} px long; "
+            "common lenses lie between half and three times that length"
+        )
+    return PinholeView(float(focal), (clip.size[0] / 2, clip.size[1] / 2))
+
+
+def _open_networks(options: SolveOptions) -> tuple[PersonDetector, LandmarkEstimator]:
+    detector: PersonDetector = SsdPersonDetector()
+    estimator: LandmarkEstimator = WholeBodyEstimator()
+    if options.detector is not None:
+        from marey.models.onnx_detector import open_detector
+
+        detector = open_detector(options.detector)
+    if options.landmarks is not None:
+        from marey.models.rtmpose import open_estimator
+
+        estimator = open_estimator(options.landmarks)
+    return detector, estimator
+
+
+def _with_provenance(take: Take, options: SolveOptions, view: PinholeView, body: Body) -> Take:
+    stages = {
+        "marey": {"version": marey.__version__},
+        "people": {
+            "detector": str(options.detector or "person-detector"),
+            "landmarks": str(options.landmarks or "blazepose + hand-landmarks"),
+            "detect_every": options.detect_every,
+            "min_height_px": options.min_height,
+        },
+        "fit": {
+            "body": f"{body.name} {body.version}",
+            "focal_px": round(view.focal, 3),
+            "focal_source": _focal_source(options),
+        },
+    }
+    return replace(take, provenance=stages)
+
+
+def _focal_source(options: SolveOptions) -> str:
+    if options.focal_px is not None:
+        return "stated focal length"
+    return "stated field of view" if options.fov_deg is not None else "assumed field of view"
+
+
+def _describe_run(timings: Timings, total: float, take: Take) -> dict[str, Any]:
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": {name: round(value, 3) for name, value in timings.seconds.items()},
+        "total_seconds": round(total, 3),
+        "frames": len(take.time),
+        "frames_per_second": round(len(take.time) / max(total, 1e-9), 2),
+        "host": {
+            "system": platform.platform(),
+            "python": platform.python_version(),
+            "cpus": os.cpu_count(),
+        },
+    }
