@@ -1,0 +1,165 @@
+"""The estimator marey ships: BlazePose for the body, and the hand network for each hand.
+
+From frame to frame body and hands follow themselves: a result carries the crops in which to look next,
+and the detector's box only starts them and calls them back. A person with both hands costs three
+network calls per frame; a start costs up to seven.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from marey.core.skeleton import Skeleton
+from marey.models.blazepose import (
+    BlazePoseEstimator,
+    PoseLandmarks,
+    crop_from_box,
+    crop_from_pose,
+)
+from marey.models.crop import SquareCrop
+from marey.models.hands import HandEstimator, HandLandmarks, crop_from_body, crop_from_hand
+from marey.models.keypoints import WHOLE_BODY, combine_landmarks
+from marey.models.protocols import PersonLandmarks
+
+_QUARTER_TURNS = (np.pi, np.pi / 2, -np.pi / 2)
+_WRIST, _INDEX, _PINKY = (
+    {"left": 15, "right": 16},
+    {"left": 19, "right": 20},
+    {"left": 17, "right": 18},
+)
+"""BlazePose-33's points of each hand."""
+_SHORTEST_HAND = 0.08
+"""m; distance from wrist to middle knuckle that a first hand crop allows for at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedCrops:
+    """Where to look in the next frame."""
+
+    body: SquareCrop
+    left: SquareCrop | None
+    right: SquareCrop | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WholeBodyEstimator:
+    """Finds body, feet and hands of one person; thread-safe, since all state is in the results."""
+
+    min_score: float = 0.5
+    """A body found with less is looked for again from the box."""
+    min_hand: float = 0.5
+    """A hand found with less does not count."""
+    min_wrist: float = 0.3
+    """Hands whose wrist is less visible than this are not looked for."""
+    hands: bool = True
+    """Whether to look for hands at all."""
+    pose_network: BlazePoseEstimator = field(default_factory=BlazePoseEstimator)
+    hand_network: HandEstimator = field(default_factory=HandEstimator)
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """COCO-WholeBody-133; small toes and most of the face are always missing."""
+        return WHOLE_BODY
+
+    def estimate(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        box: Float[np.ndarray, "4"] | None,
+        previous: PersonLandmarks | None = None,
+    ) -> PersonLandmarks:
+        """Return the landmarks of the person in `box`, or of the one followed since `previous`."""
+        crops = previous.state if previous is not None else None
+        crops = crops if isinstance(crops, FollowedCrops) else None
+        pose = self._find_body(image, box, crops)
+        left = self._find_hand(image, pose, "left", crops.left if crops else None)
+        right = self._find_hand(image, pose, "right", crops.right if crops else None)
+        state = FollowedCrops(
+            body=crop_from_pose(pose),
+            left=crop_from_hand(left) if left else None,
+            right=crop_from_hand(right) if right else None,
+        )
+        return combine_landmarks(pose, left, right, state=state)
+
+    def _find_body(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        box: Float[np.ndarray, "4"] | None,
+        crops: FollowedCrops | None,
+    ) -> PoseLandmarks:
+        if crops is not None and crops.body.is_sound():
+            followed = self.pose_network.estimate(image, crops.body)
+            if box is None or (followed.score >= self.min_score and _lies_in(followed, box)):
+                return followed
+        assert box is not None, "estimate needs a box, or a previous result of its own"
+        return self._start_body(image, box)
+
+    def _start_body(
+        self, image: UInt8[np.ndarray, "H W 3"], box: Float[np.ndarray, "4"]
+    ) -> PoseLandmarks:
+        best = self._look_twice(image, crop_from_box(box))
+        if best.score >= self.min_score:
+            return best
+        # Somebody on their hands or on the floor: the network knows people with the trunk up only.
+        for angle in _QUARTER_TURNS:
+            turned = self._look_twice(image, crop_from_box(box, angle=angle))
+            if turned.score > best.score:
+                best = turned
+            if best.score >= self.min_score:
+                break
+        return best
+
+    def _look_twice(self, image: UInt8[np.ndarray, "H W 3"], crop: SquareCrop) -> PoseLandmarks:
+        first = self.pose_network.estimate(image, crop)
+        crop = crop_from_pose(first)
+        return self.pose_network.estimate(image, crop) if crop.is_sound() else first
+
+    def _find_hand(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        pose: PoseLandmarks,
+        side: str,
+        crop: SquareCrop | None,
+    ) -> HandLandmarks | None:
+        wrist = pose.position[_WRIST[side]]
+        visible = pose.visibility[_WRIST[side]] >= self.min_wrist
+        if not self.hands or not visible or pose.score < self.min_score:
+            return None
+        if crop is not None:
+            hand = self.hand_network.estimate(image, crop)
+            if self._belongs(hand, wrist):
+                return hand
+        crop = _start_hand(pose, side)
+        if not crop.is_sound():
+            return None
+        hand = self.hand_network.estimate(image, crop)
+        if hand.presence > self.min_hand / 4:
+            hand = self.hand_network.estimate(image, crop_from_hand(hand))
+        return hand if self._belongs(hand, wrist) else None
+
+    def _belongs(self, hand: HandLandmarks, wrist: Float[np.ndarray, "2"]) -> bool:
+        distance = float(np.linalg.norm(hand.position[0] - wrist))
+        return hand.presence >= self.min_hand and distance < hand.crop.side / 2
+
+
+def _start_hand(pose: PoseLandmarks, side: str) -> SquareCrop:
+    return crop_from_body(
+        pose.position[_WRIST[side]],
+        pose.position[_INDEX[side]],
+        pose.position[_PINKY[side]],
+        min_length=_SHORTEST_HAND * _measure_scale(pose),
+    )
+
+
+def _measure_scale(pose: PoseLandmarks) -> float:
+    """Return px per metre at the body, from the spread of trunk and limbs in both."""
+    limbs = slice(11, 29)
+    spread = [float(points[limbs].std(0)[:2].max()) for points in (pose.position, pose.world)]
+    return spread[0] / max(spread[1], 1e-3)
+
+
+def _lies_in(pose: PoseLandmarks, box: Float[np.ndarray, "4"]) -> bool:
+    """Tell whether a followed body still is the one in the box: their middles are near."""
+    trunk = pose.position[[11, 12, 23, 24]].mean(0)
+    margin = 0.15 * float(np.max(box[2:] - box[:2]))
+    return bool(np.all(trunk > box[:2] - margin) and np.all(trunk < box[2:] + margin))
