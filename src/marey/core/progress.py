@@ -4,9 +4,10 @@ Library code calls `report(done, total)`; the command line turns that into a bar
 nothing. `total` is None while it is unknown (a stream without a frame count).
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Receives how far a named stage has come."""
 

@@ -8,7 +8,7 @@ Images are RGB, uint8, H W 3. The centre of the first pixel is (0.5, 0.5).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -47,6 +47,7 @@ class PersonLandmarks:
     """What a following estimator needs for the next frame; opaque to the caller."""
 
 
+@runtime_checkable
 class PersonDetector(Protocol):
     """Finds people in images."""
 
@@ -55,6 +56,7 @@ class PersonDetector(Protocol):
         ...
 
 
+@runtime_checkable
 class LandmarkEstimator(Protocol):
     """Finds the landmarks of one person in one image."""
 
