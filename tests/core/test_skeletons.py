@@ -194,7 +194,7 @@ class TestSpin:
         "thorax_mpii",
         "spine",
         "jaw",
-        "head_top_h36m",
+        "head_h36m",
     )
     # SPIN takes SMPL's neck for the middle of the shoulders and its pelvis for that of the hips.
     APPROXIMATE = (("mid_shoulder", "neck"), ("mid_hip", "pelvis"))
@@ -228,7 +228,7 @@ class TestHuman36M:
         for point, row in zip(lsp.keypoints[:12], self.TO_J14, strict=False):
             assert rows.keypoints[row] == point.removesuffix("_lsp")
         assert rows.keypoints[self.TO_J14[12]] == "thorax"
-        assert rows.keypoints[self.TO_J14[13]] == "head_top_h36m"
+        assert rows.keypoints[self.TO_J14[13]] == "head_h36m"
 
     def test_pelvis_is_the_middle_of_the_hips(self, shared):
         # This is why it is called mid_hip: SMPL's pelvis lies centimetres higher.
