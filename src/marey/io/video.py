@@ -1,0 +1,203 @@
+"""Video in and video out; the only module that decodes and encodes video.
+
+A clip is a video file, a folder of images or a single image. Frames come upright (rotation and
+mirror flags applied), as RGB with 8 bits a channel, with the exact presentation time the container
+states; a variable frame rate survives. Pixels are as stored: neither deinterlaced nor stretched
+where a container states oblong pixels.
+
+An intact file yields exactly as many frames as `Clip.time` has entries. A file that breaks off
+yields what decodes. Only where packets in the middle of a file are damaged, frames may be missing:
+then the indices jump, and each frame still carries the index and time it has in the clip.
+"""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from av import VideoFrame
+from av.error import FFmpegError
+from jaxtyping import UInt8
+
+from marey.core.clip import Clip
+from marey.core.errors import FormatError, InputError
+from marey.io._container import Source, check_file, open_source
+from marey.io._encode import VideoWriter, open_video_writer, write_video
+from marey.io._orientation import Orientation, read_orientation
+from marey.io._prefetch import prefetch
+from marey.io._probe import make_clock, probe_video
+from marey.io.images import is_image, probe_images, read_image_frames
+
+__all__ = [
+    "ClipReport",
+    "Frame",
+    "VideoWriter",
+    "describe_clip",
+    "open_video_writer",
+    "probe_clip",
+    "read_frames",
+    "write_video",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipReport:
+    """A clip and what its user should know about the file."""
+
+    clip: Clip
+    warnings: tuple[str, ...]
+    """Sentences: cut off, damaged, interlaced. Empty where all is well."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """One decoded frame of a clip."""
+
+    index: int
+    """Position in `Clip.time`."""
+    time: float
+    """Presentation time in s."""
+    image: UInt8[np.ndarray, "H W 3"]
+    """RGB."""
+
+
+def describe_clip(path: str | Path, *, frame_rate: float = 30.0) -> ClipReport:
+    """Describe a video, an image folder or an image, with warnings about damage.
+
+    Args:
+        path: The file or folder.
+        frame_rate: Images per second of an image folder; videos state their own times.
+
+    Raises:
+        InputError: If nothing is there, or what is there holds no pictures.
+        FormatError: If it cannot be decoded, or is too large.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return ClipReport(clip=probe_images(path, frame_rate=frame_rate), warnings=())
+    check_file(path)
+    if is_image(path):
+        return ClipReport(clip=probe_images(path, frame_rate=frame_rate), warnings=())
+    time, size, warnings = probe_video(path)
+    return ClipReport(clip=Clip(path=path, size=size, time=time), warnings=warnings)
+
+
+def probe_clip(path: str | Path, *, frame_rate: float = 30.0) -> Clip:
+    """Describe a video, an image folder or an image without decoding it all.
+
+    Args:
+        path: The file or folder.
+        frame_rate: Images per second of an image folder; videos state their own times.
+
+    Returns:
+        The clip, with the presentation time of every frame.
+
+    Raises:
+        InputError: If nothing is there, or what is there holds no pictures.
+        FormatError: If it cannot be decoded, or is too large.
+    """
+    return describe_clip(path, frame_rate=frame_rate).clip
+
+
+def read_frames(
+    clip: Clip | str | Path,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    every: int = 1,
+    prefetched: int = 3,
+) -> Generator[Frame, None, None]:
+    """Decode frames one after the other, in bounded memory.
+
+    Decoding runs a few frames ahead in a thread; it ends when the generator is closed or dropped.
+
+    Args:
+        clip: A clip, or the path of one.
+        start: First frame.
+        stop: One past the last frame; None for all.
+        every: Step; 2 skips every other frame.
+        prefetched: How many decoded frames may wait.
+
+    Returns:
+        The frames start, start + every, ... below stop.
+
+    Raises:
+        InputError: If the options make no sense or the file cannot be read.
+        FormatError: If the file cannot be decoded, or its frames change size.
+    """
+    if start < 0 or every < 1 or prefetched < 1 or (stop is not None and stop < start):
+        raise InputError(
+            f"frames {start} to {stop} in steps of {every} cannot be read; "
+            f"start must not be negative, stop not before start, the step at least 1"
+        )
+    if not isinstance(clip, Clip):
+        clip = probe_clip(clip)
+    end = clip.num_frames if stop is None else min(stop, clip.num_frames)
+    return prefetch(_decode_clip(clip, range(start, end, every)), ahead=prefetched)
+
+
+def _decode_clip(clip: Clip, frames: range) -> Generator[Frame, None, None]:
+    if clip.path.is_dir() or is_image(clip.path):
+        pictures = read_image_frames(clip, frames)
+    else:
+        pictures = _decode_video(clip, frames)
+    for index, image in pictures:
+        yield Frame(index=index, time=float(clip.time[index]), image=image)
+
+
+def _decode_video(
+    clip: Clip, wanted: range
+) -> Generator[tuple[int, UInt8[np.ndarray, "H W 3"]], None, None]:
+    if not wanted:
+        return
+    orientation: Orientation | None = None
+    for index, frame in _seek_frames(clip, wanted.start):
+        orientation = orientation or read_orientation(frame)
+        if index in wanted:
+            size = orientation.shown_size(frame.width, frame.height)
+            if size != clip.size:
+                raise FormatError(
+                    f"frame {index} of {clip.path} is {size[0]}x{size[1]} px after frames of "
+                    f"{clip.size[0]}x{clip.size[1]} px; split the video there or re-encode it"
+                )
+            yield index, orientation.apply(frame.to_ndarray(format="rgb24"))
+        if index >= wanted[-1]:
+            return
+
+
+def _seek_frames(clip: Clip, start: int) -> Generator[tuple[int, VideoFrame], None, None]:
+    """Yield indexed frames from some frame at or before `start` on."""
+    if start > 0:
+        with open_source(clip.path) as source:
+            if _seek(source, float(clip.time[start])):
+                indexed = _index_frames(source, clip)
+                first = next(indexed, None)
+                # Files without an index land anywhere; those are decoded from their beginning.
+                if first is not None and first[0] <= start:
+                    yield first
+                    yield from indexed
+                    return
+    with open_source(clip.path) as source:
+        yield from _index_frames(source, clip)
+
+
+def _seek(source: Source, time: float) -> bool:
+    time_base = source.stream.time_base
+    if time_base is None or source.is_counted:
+        return False
+    try:
+        source.container.seek(int(time / time_base), stream=source.stream)
+    except FFmpegError:
+        return False
+    return True
+
+
+def _index_frames(source: Source, clip: Clip) -> Generator[tuple[int, VideoFrame], None, None]:
+    position = {time: index for index, time in enumerate(clip.time.tolist())}
+    clock, previous = make_clock(source), -1
+    for frame in source.decode():
+        found = None if source.is_counted else position.get(clock.tick(frame.pts))
+        index = previous + 1 if found is None else found
+        if previous < index < clip.num_frames:
+            yield index, frame
+            previous = index
