@@ -18,7 +18,7 @@ def overlap(
 
 def area(box: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch"]:
     """Return the area of boxes, px^2."""
-    return np.clip(box[..., 2:] - box[..., :2], 0, None).prod(-1)
+    return np.asarray(np.clip(box[..., 2:] - box[..., :2], 0, None).prod(-1))
 
 
 def centre(box: Float[np.ndarray, "*batch 4"]) -> Float[np.ndarray, "*batch 2"]:

@@ -8,7 +8,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ from marey.fit.sequence import SequenceOptions, Smoothness, solve_sequence
 
 _BATCH = 256
 _SHAPE_FRAMES = 48
+_INDEPENDENT_FRAMES = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +127,10 @@ def _find_shape(
     part = problem.take(best)
     first = solve_frames(part, start[best], LmOptions(iterations=12))
     free = pose_columns(problem.chain, shape=True)
-    joint = Problem(chain=part.chain, costs=part.costs, prior=part.prior, active=free)
+    # What a detector calls a hip is not where a rig's hip turns, and that error is the same in every
+    # frame: many frames weigh as much as a few independent ones.
+    sigma = (_INDEPENDENT_FRAMES / len(best)) ** 0.5
+    joint = replace(part, active=free, shape_sigma=sigma)
     return solve_shared_shape(joint, first.pose, iterations=12).pose.shape[0]
 
 

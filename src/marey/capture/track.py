@@ -52,7 +52,7 @@ class TrackOptions:
     """Shorter tracks are noise, s."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class FollowedPerson:
     """One person as followed: a span of frames with a result or None for each."""
 
@@ -72,7 +72,7 @@ class Sighting:
     score: float
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Track:
     person: FollowedPerson
     last: PersonLandmarks
@@ -160,12 +160,9 @@ class PeopleTracker:
         track.lost = False
 
     def _acceptable(self, result: PersonLandmarks, min_score: float) -> bool:
-        box = result.box
-        return (
-            result.score >= min_score
-            and bool(np.isfinite(box).all())
-            and max(box[2] - box[0], box[3] - box[1]) >= self.options.min_height
-        )
+        sides = result.box[2:] - result.box[:2]
+        # A NaN box compares false.
+        return result.score >= min_score and bool(sides.max() >= self.options.min_height)
 
     def _resolve_duplicates(self, image: Image) -> None:
         active = [track for track in self._tracks if not track.lost]

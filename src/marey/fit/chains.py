@@ -10,15 +10,7 @@ import torch
 from marey.body import Body
 from marey.fit.chain import Chain, make_chain
 
-_OTHER_NAMES = {
-    "left_hand_wrist": "left_wrist",
-    "right_hand_wrist": "right_wrist",
-    **{
-        f"{side}_{finger}4": f"{side}_{finger}_tip"
-        for side in ("left", "right")
-        for finger in ("thumb", "index", "middle", "ring", "pinky")
-    },
-}
+_OTHER_NAMES = {"left_hand_wrist": "left_wrist", "right_hand_wrist": "right_wrist"}
 
 _DIGITS = ("thumb", "index", "middle", "ring", "pinky")
 _KNUCKLES = tuple(f"{digit}1" for digit in _DIGITS)

@@ -104,7 +104,7 @@ def solve_shared_shape(problem: Problem, start: Pose, *, iterations: int = 10) -
     assert problem.moves_shape
     num_shape = start.shape.shape[-1]
     # The shape prior counts once, not once per frame.
-    problem = _share_prior(problem, len(start))
+    problem = replace(problem, shape_sigma=problem.shape_sigma * len(start) ** 0.5)
     pose, loss, damping = start, problem.loss(start).sum(), 10.0
     for _ in range(iterations):
         hessian, gradient = problem.normal(pose)
@@ -120,10 +120,6 @@ def solve_shared_shape(problem: Problem, start: Pose, *, iterations: int = 10) -
             damping *= 8.0
     each = problem.loss(pose)
     return Solution(pose, each, torch.isfinite(each))
-
-
-def _share_prior(problem: Problem, num_frames: int) -> Problem:
-    return replace(problem, shape_sigma=problem.shape_sigma * num_frames**0.5)
 
 
 def _bordered_step(
