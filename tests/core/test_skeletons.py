@@ -193,7 +193,7 @@ class TestSpin:
         "mid_hip_mpii",
         "thorax_mpii",
         "spine",
-        "jaw",
+        "jaw_h36m",
         "head_h36m",
     )
     # SPIN takes SMPL's neck for the middle of the shoulders and its pelvis for that of the hips.
