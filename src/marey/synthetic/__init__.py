@@ -2,15 +2,11 @@
 
 from marey.synthetic.cameras import look_at as look_at
 from marey.synthetic.cameras import make_cameras as make_cameras
-from marey.synthetic.cameras import project_points as project_points
+from marey.synthetic.cameras import project_to_cameras as project_to_cameras
 from marey.synthetic.cameras import world_to_cameras as world_to_cameras
-from marey.synthetic.figure import Figure as Figure
-from marey.synthetic.figure import PlacedFigure as PlacedFigure
-from marey.synthetic.figure import place_figure as place_figure
-from marey.synthetic.figure import stick_figure as stick_figure
-from marey.synthetic.motions import FigureMotion as FigureMotion
 from marey.synthetic.motions import MotionName as MotionName
-from marey.synthetic.motions import move_figure as move_figure
+from marey.synthetic.motions import MovedBody as MovedBody
+from marey.synthetic.motions import move_body as move_body
 from marey.synthetic.noise import PERFECT as PERFECT
 from marey.synthetic.noise import DetectorNoise as DetectorNoise
 from marey.synthetic.noise import observe as observe

@@ -5,6 +5,7 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from marey.core import Cameras
+from marey.geometry.projection import select_viewpoint
 
 
 def make_cameras(
@@ -68,31 +69,16 @@ def look_at(
 
 
 def world_to_cameras(
-    cameras: Cameras, position: Float[np.ndarray, "*batch T K 3"]
-) -> Float[np.ndarray, "C *batch T K 3"]:
+    cameras: Cameras, position: Float[np.ndarray, "N T K 3"]
+) -> Float[np.ndarray, "C N T K 3"]:
     """Express world points in the axes of static cameras, m."""
-    pose = cameras.T_cam_world[:, 0]
-    R = Rotation.from_quat(pose[:, :4], scalar_first=True).as_matrix()
-    lead = (len(R), *[1] * (position.ndim - 1))
-    return np.einsum("cij,...j->c...i", R, position) + pose[:, 4:].reshape(*lead, 3)
+    views = [select_viewpoint(cameras, view=view) for view in range(len(cameras.names))]
+    return np.stack([view.transform(position) for view in views])
 
 
-def project_points(
-    cameras: Cameras, position: Float[np.ndarray, "*batch T K 3"]
-) -> Float[np.ndarray, "C *batch T K 2"]:
-    """Project world points through static cameras without distortion.
-
-    Args:
-        cameras: Pinhole cameras whose distortion is empty or zero.
-        position: World points, m.
-
-    Returns:
-        Pixels; NaN behind the camera.
-    """
-    assert not cameras.distortion.any()
-    seen = world_to_cameras(cameras, position)
-    depth = np.where(seen[..., 2:] > 0.05, seen[..., 2:], np.nan)
-    lead = (len(cameras.K), *[1] * (position.ndim - 1))
-    focal = cameras.K[:, [0, 1], [0, 1]].reshape(*lead, 2)
-    centre = cameras.K[:, [0, 1], 2].reshape(*lead, 2)
-    return focal * seen[..., :2] / depth + centre
+def project_to_cameras(
+    cameras: Cameras, position: Float[np.ndarray, "N T K 3"]
+) -> Float[np.ndarray, "C N T K 2"]:
+    """Project world points through static cameras, px; NaN where a camera cannot see them."""
+    views = [select_viewpoint(cameras, view=view) for view in range(len(cameras.names))]
+    return np.stack([view.project(view.transform(position)) for view in views])

@@ -6,21 +6,24 @@ the sole near the ground stay where they are, as they do on a floor with frictio
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
+from marey.body import Body
 from marey.core.errors import InputError
-from marey.synthetic.figure import FINGERS, Figure, PlacedFigure, place_figure
 
 MotionName = Literal["walk", "wave", "kick", "dance"]
 
 SOLE = ("left_heel", "left_big_toe", "left_small_toe")
 SOLE_POINTS = (*SOLE, *(name.replace("left", "right") for name in SOLE))
 """Points that can touch the floor."""
+
+FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 
 GROUND_SOFTNESS_M = 0.01
 """Heights over which the weight passes from one point of the sole to another."""
@@ -33,25 +36,42 @@ Angles = dict[str, Float[np.ndarray, "T 3"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FigureMotion:
-    """A figure in motion, with the world position of everything it carries."""
+class MovedBody:
+    """One person's motion in the world, and where the points of the body are."""
 
+    shape: Float[np.ndarray, "S"]
     R_world_root: Float[np.ndarray, "T 3 3"]
     t_world_root: Float[np.ndarray, "T 3"]
     R_parent_joint: Float[np.ndarray, "T J 3 3"]
-    placed: PlacedFigure
-    """World positions, m."""
+    points: tuple[str, ...]
+    """Names of the body's joints and landmarks."""
+    position: Float[np.ndarray, "T P 3"]
+    """World position of each of them, m."""
+
+    def select(self, names: tuple[str, ...]) -> Float[np.ndarray, "T K 3"]:
+        """Return the named points, NaN for a name the body lacks."""
+        result = np.full((len(self.position), len(names), 3), np.nan)
+        for column, name in enumerate(names):
+            if name in self.points:
+                result[:, column] = self.position[:, self.points.index(name)]
+        return result
 
 
-def move_figure(
-    figure: Figure, motion: MotionName, time: Float[np.ndarray, "T"], *, rng: np.random.Generator
-) -> FigureMotion:
-    """Let a figure perform a motion.
+def move_body(
+    body: Body,
+    motion: MotionName,
+    time: Float[np.ndarray, "T"],
+    *,
+    shape: Float[np.ndarray, "S"],
+    rng: np.random.Generator,
+) -> MovedBody:
+    """Let a body perform a motion, starting at the origin.
 
     Args:
-        figure: The body.
+        body: A body with the joint names of the SMPL family.
         motion: Name of the motion.
         time: Time of each frame, s.
+        shape: Shape coefficients.
         rng: Source of the individual variation (phase, amplitudes).
 
     Raises:
@@ -59,26 +79,55 @@ def move_figure(
     """
     if motion not in _MOTIONS:
         raise InputError(f"unknown motion '{motion}'; choose one of {', '.join(_MOTIONS)}")
-    angles = _stand(time)
-    for name, turn in _MOTIONS[motion](time, rng).items():
-        angles[name] = turn
-    local = np.tile(np.eye(3), (len(time), len(figure.rig.joints), 1, 1))
-    for joint, name in enumerate(figure.rig.joints):
+    angles = _stand(time) | _MOTIONS[motion](time, rng)
+    local = np.tile(np.eye(3), (len(time), body.num_joints, 1, 1))
+    for joint, name in enumerate(body.rig.joints):
         if name in angles:
             local[:, joint] = Rotation.from_euler("XYZ", angles[name]).as_matrix()
+    # Turn first, then lean: a lean keeps its meaning whichever way the person faces.
     root = R_WORLD_REST @ Rotation.from_euler("YXZ", angles["root"][:, [1, 0, 2]]).as_matrix()
-    placed = place_figure(figure, root, local)
-    travel = _follow_feet(placed)
-    moved = PlacedFigure(names=placed.names, position=placed.position + travel[:, None])
-    return FigureMotion(R_world_root=root, t_world_root=travel, R_parent_joint=local, placed=moved)
+    position = _place(body, shape, root, local)
+    still = MovedBody(
+        shape=shape,
+        R_world_root=root,
+        t_world_root=np.zeros((len(time), 3)),
+        R_parent_joint=local,
+        points=body.points,
+        position=position,
+    )
+    return shift_body(still, _follow_feet(still.select(SOLE_POINTS)))
 
 
-def _follow_feet(placed: PlacedFigure) -> Float[np.ndarray, "T 3"]:
+def shift_body(moved: MovedBody, shift: Float[np.ndarray, "#T 3"]) -> MovedBody:
+    """Carry a moving body along, m."""
+    return replace(
+        moved,
+        t_world_root=moved.t_world_root + shift,
+        position=moved.position + shift[:, None],
+    )
+
+
+def _place(
+    body: Body,
+    shape: Float[np.ndarray, "S"],
+    root: Float[np.ndarray, "T 3 3"],
+    local: Float[np.ndarray, "T J 3 3"],
+) -> Float[np.ndarray, "T P 3"]:
+    # In float64, so that the travel, which adds up small steps, stays exact.
+    exact = body.to(dtype=torch.float64)
+    posed = exact.pose_matrices(
+        torch.as_tensor(shape, dtype=torch.float64),
+        torch.as_tensor(root),
+        torch.as_tensor(local),
+        position=torch.zeros(3, dtype=torch.float64),
+    )
+    return exact.landmark_positions(posed, body.points).numpy()
+
+
+def _follow_feet(sole: Float[np.ndarray, "T G 3"]) -> Float[np.ndarray, "T 3"]:
     # The lowest points carry the weight; a soft minimum makes the change of foot smooth.
-    sole = placed.select(SOLE_POINTS)
     height = sole[..., 2]
-    lowest = height.min(1, keepdims=True)
-    weight = np.exp((lowest - height) / GROUND_SOFTNESS_M)
+    weight = np.exp((height.min(1, keepdims=True) - height) / GROUND_SOFTNESS_M)
     weight /= weight.sum(1, keepdims=True)
     between = (weight[1:] + weight[:-1]) / 2
     shift = -np.einsum("tk,tkc->tc", between, np.diff(sole[..., :2], axis=0))

@@ -10,10 +10,10 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
+from marey.body import Body
 from marey.core import BodyMotion, Cameras, Keypoints2D, Keypoints3D, Skeleton, load_skeleton
-from marey.synthetic.cameras import make_cameras, project_points, world_to_cameras
-from marey.synthetic.figure import Figure, PlacedFigure
-from marey.synthetic.motions import SOLE_POINTS, FigureMotion, MotionName, move_figure
+from marey.synthetic.cameras import make_cameras, project_to_cameras, world_to_cameras
+from marey.synthetic.motions import SOLE_POINTS, MotionName, MovedBody, move_body, shift_body
 from marey.synthetic.noise import DetectorNoise, observe, observe_landmarks
 
 CONTACT_HEIGHT_M = 0.025
@@ -24,7 +24,7 @@ CONTACT_SPEED_M_S = 0.25
 class SyntheticScene:
     """Truth, cameras, and what a detector saw."""
 
-    figure: Figure
+    body: Body
     motion: BodyMotion
     """Truth; contacts are of the sole points."""
     cameras: Cameras
@@ -39,7 +39,7 @@ class SyntheticScene:
 
 
 def synthetic_scene(
-    figure: Figure,
+    body: Body,
     motion: MotionName = "walk",
     *,
     num_frames: int = 90,
@@ -52,13 +52,13 @@ def synthetic_scene(
     """Make a scene.
 
     Args:
-        figure: The body every person has.
+        body: The body, of the SMPL family; `load_body()` gives the shipped one.
         motion: What they do.
         num_frames: Number of frames.
         frame_rate: Frames per second.
         seed: Source of everything random.
         num_people: People, spread along the X axis a metre apart.
-        cameras: Static cameras without distortion; one in front if None.
+        cameras: Static cameras; one in front if None.
         noise: How the detector errs; its defaults if None.
     """
     rng = np.random.default_rng(seed)
@@ -67,16 +67,17 @@ def synthetic_scene(
     noise = DetectorNoise() if noise is None else noise
     skeleton = load_skeleton("coco-wholebody-133")
     people = tuple(f"person{row + 1}" for row in range(num_people))
-    moved = [
-        _place_person(move_figure(figure, motion, time, rng=rng), row - (num_people - 1) / 2)
-        for row in range(num_people)
-    ]
-    position = np.stack([observed_places(person.placed, skeleton) for person in moved])
+    moved = []
+    for row in range(num_people):
+        shape = np.clip(rng.standard_normal(body.num_shape), -2.0, 2.0)
+        person = move_body(body, motion, time, shape=shape, rng=rng)
+        moved.append(_centre_path(person, row - (num_people - 1) / 2))
+    position = np.stack([person.select(skeleton.keypoints) for person in moved])
     truth3d = _keypoints3d(skeleton, people, time, position)
     truth2d = _truth2d(truth3d, cameras)
     return SyntheticScene(
-        figure=figure,
-        motion=_motion(figure, people, time, moved),
+        body=body,
+        motion=_motion(body, people, time, moved),
         cameras=cameras,
         keypoints3d=truth3d,
         truth2d=truth2d,
@@ -85,30 +86,14 @@ def synthetic_scene(
     )
 
 
-def observed_places(placed: PlacedFigure, skeleton: Skeleton) -> Float[np.ndarray, "T K 3"]:
-    """Return where a figure's keypoints are, NaN for keypoints it lacks."""
-    names = tuple(
-        name.replace("hand_wrist", "wrist") if name not in placed.names else name
-        for name in skeleton.keypoints
-    )
-    return placed.select(names)
-
-
-def _place_person(person: FigureMotion, x: float) -> FigureMotion:
+def _centre_path(person: MovedBody, x: float) -> MovedBody:
     # The middle of the path comes to stand at (x, 0).
-    ground = person.t_world_root * np.array([1.0, 1.0, 0.0])
-    shift = np.array([x, 0.0, 0.0]) - (ground.max(0) + ground.min(0)) / 2
-    placed = PlacedFigure(names=person.placed.names, position=person.placed.position + shift)
-    return FigureMotion(
-        R_world_root=person.R_world_root,
-        t_world_root=person.t_world_root + shift,
-        R_parent_joint=person.R_parent_joint,
-        placed=placed,
-    )
+    path = person.t_world_root * np.array([1.0, 1.0, 0.0])
+    return shift_body(person, np.array([[x, 0.0, 0.0]]) - (path.max(0) + path.min(0)) / 2)
 
 
 def _motion(
-    figure: Figure, people: tuple[str, ...], time: Float[np.ndarray, "T"], moved: list[FigureMotion]
+    body: Body, people: tuple[str, ...], time: Float[np.ndarray, "T"], moved: list[MovedBody]
 ) -> BodyMotion:
     roots, poses, contacts = [], [], []
     for person in moved:
@@ -117,12 +102,12 @@ def _motion(
         flat = Rotation.from_matrix(person.R_parent_joint.reshape(-1, 3, 3))
         local = flat.as_quat(canonical=True, scalar_first=True)
         poses.append(local.reshape(*person.R_parent_joint.shape[:2], 4))
-        contacts.append(_contact(person.placed, time))
+        contacts.append(_contact(person, time))
     return BodyMotion(
-        body=figure.rig,
+        body=body.name,
         people=people,
         time=time,
-        shape=np.zeros((len(people), 0), np.float32),
+        shape=np.stack([person.shape for person in moved]).astype(np.float32),
         T_world_root=np.stack(roots).astype(np.float32),
         R_parent_joint=np.stack(poses).astype(np.float32),
         confidence=np.ones((len(people), len(time)), np.float32),
@@ -131,8 +116,8 @@ def _motion(
     )
 
 
-def _contact(placed: PlacedFigure, time: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T G"]:
-    sole = placed.select(SOLE_POINTS)
+def _contact(person: MovedBody, time: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T G"]:
+    sole = person.select(SOLE_POINTS)
     low = sole[..., 2] < CONTACT_HEIGHT_M
     if len(time) < 2:
         return low.astype(float)
@@ -157,7 +142,7 @@ def _keypoints3d(
 
 
 def _truth2d(truth: Keypoints3D, cameras: Cameras) -> Keypoints2D:
-    position = project_points(cameras, truth.position.astype(float))
+    position = project_to_cameras(cameras, truth.position.astype(float))
     return Keypoints2D(
         skeleton=truth.skeleton,
         people=truth.people,
