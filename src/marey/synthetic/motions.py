@@ -15,7 +15,6 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from marey.body import Body
-from marey.core.errors import InputError
 
 MotionName = Literal["walk", "wave", "kick", "dance"]
 
@@ -73,12 +72,7 @@ def move_body(
         time: Time of each frame, s.
         shape: Shape coefficients.
         rng: Source of the individual variation (phase, amplitudes).
-
-    Raises:
-        InputError: If there is no motion of this name.
     """
-    if motion not in _MOTIONS:
-        raise InputError(f"unknown motion '{motion}'; choose one of {', '.join(_MOTIONS)}")
     angles = _stand(time) | _MOTIONS[motion](time, rng)
     local = np.tile(np.eye(3), (len(time), body.num_joints, 1, 1))
     for joint, name in enumerate(body.rig.joints):
@@ -229,7 +223,7 @@ def _dance(time: Float[np.ndarray, "T"], rng: np.random.Generator) -> Angles:
     return angles
 
 
-_MOTIONS: dict[str, Callable[[Float[np.ndarray, "T"], np.random.Generator], Angles]] = {
+_MOTIONS: dict[MotionName, Callable[[Float[np.ndarray, "T"], np.random.Generator], Angles]] = {
     "walk": _walk,
     "wave": _wave,
     "kick": _kick,
