@@ -14,6 +14,7 @@ from marey.capture.fit_body import FitOptions, solve_body
 from marey.capture.fit_hands import solve_hand
 from marey.capture.observe import PinholeView, observe
 from marey.capture.spans import bridge_gaps
+from marey.capture.threads import side_by_side
 from marey.core import BodyMotion, Keypoints2D, Keypoints3D
 from marey.fit.chain import Chain, Pose, place
 from marey.fit.chains import body_chain, hand_chain
@@ -84,9 +85,10 @@ def fit_person(
     )
     rotation = _whole_body(bodies, pose)
     placed = place(bodies.trunk, pose)
-    for side, chain in bodies.hands.items():
-        elbow = bodies.trunk.index(f"{side}_elbow")
-        hand = solve_hand(
+
+    def fit_hand(side: str) -> Float[Tensor, "L J 3 3"]:
+        chain, elbow = bodies.hands[side], bodies.trunk.index(f"{side}_elbow")
+        return solve_hand(
             chain,
             observe(chain, keypoints2d, keypoints3d, view, space_sigma=_HAND_SIGMA),
             view,
@@ -97,7 +99,10 @@ def fit_person(
             solved=solved,
             advance=advance,
         )
-        columns = [bodies.body.rig.index(name) for name in chain.joints[1:]]
+
+    hands = side_by_side(fit_hand, tuple(bodies.hands), workers=2)
+    for side, hand in zip(bodies.hands, hands, strict=True):
+        columns = [bodies.body.rig.index(name) for name in bodies.hands[side].joints[1:]]
         rotation[:, columns] = hand[:, 1:]
     return BodyMotion(
         body=bodies.body.name,

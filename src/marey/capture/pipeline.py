@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from threading import Lock
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from marey.capture.observe import PinholeView
 from marey.capture.people import name_people, to_keypoints, to_track
 from marey.capture.place_in_world import find_shared_world, to_world
 from marey.capture.shots import ShotCutFinder
+from marey.capture.threads import one_thread_each, side_by_side
 from marey.capture.track import PeopleTracker, TrackOptions
 from marey.capture.world import World
 from marey.core import BodyMotion, Cameras, Clip, Person, Take, Tracks
@@ -137,7 +139,7 @@ def fit_people(
     """
     timings = timings or Timings()
     bodies = make_bodies(body)
-    with timings.measure("fit"), torch.inference_mode():
+    with timings.measure("fit"):
         motions = _fit_everyone(bodies, seen, view, options, progress)
     if not any(motions):
         raise NothingFoundError(
@@ -168,26 +170,27 @@ def _fit_everyone(
 ) -> Sequence[BodyMotion | None]:
     # Body and two hands: each frame of each person is passed three times.
     total = sum(person.num_frames for person in seen.people) * 3
-    done = 0
+    done, lock = 0, Lock()
 
     def advance(frames: int) -> None:
         nonlocal done
-        done += frames
-        progress("fit", min(done, total), total)
+        with lock:
+            done += frames
+            progress("fit", min(done, total), total)
 
-    motions = []
-    for person in seen.people:
+    def fit(person: Person) -> BodyMotion | None:
         assert person.keypoints3d is not None
-        motions.append(
-            fit_person(
-                bodies,
-                person.keypoints2d[0],
-                person.keypoints3d,
-                view,
-                options=options.fit,
-                advance=advance,
-            )
+        return fit_person(
+            bodies,
+            person.keypoints2d[0],
+            person.keypoints3d,
+            view,
+            options=options.fit,
+            advance=advance,
         )
+
+    with one_thread_each():
+        motions = side_by_side(fit, seen.people, workers=options.workers)
     progress("fit", total, total)
     return motions
 

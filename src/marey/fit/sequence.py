@@ -40,9 +40,9 @@ class Smoothness:
 class SequenceOptions:
     """How long to iterate."""
 
-    iterations: int = 8
+    iterations: int = 6
     damping: float = 1.0
-    tolerance: float = 1e-3
+    tolerance: float = 1e-2
 
 
 def solve_sequence(

@@ -18,7 +18,7 @@ from marey.core import Clip, Take
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
 from marey.io.video import probe_clip, read_frames
-from marey.models.blazepose import WholeBodyEstimator
+from marey.models.wholebody import WholeBodyEstimator
 from marey.models.detector import SsdPersonDetector
 from marey.models.protocols import LandmarkEstimator, PersonDetector
 
