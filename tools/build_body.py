@@ -54,11 +54,30 @@ TOP_WEIGHTS = 4
 EYEBALL = 72  # vertices of one eye
 VERSION = "1"
 
-BODY_JOINTS = (
-    "pelvis left_hip right_hip spine1 left_knee right_knee spine2 left_ankle right_ankle spine3 left_foot "
-    "right_foot neck left_collar right_collar head left_shoulder right_shoulder left_elbow right_elbow "
-    "left_wrist right_wrist"
-).split()
+BODY_JOINTS = [
+    "pelvis",
+    "left_hip",
+    "right_hip",
+    "spine1",
+    "left_knee",
+    "right_knee",
+    "spine2",
+    "left_ankle",
+    "right_ankle",
+    "spine3",
+    "left_foot",
+    "right_foot",
+    "neck",
+    "left_collar",
+    "right_collar",
+    "head",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+]
 FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 JOINTS = [
     *BODY_JOINTS,
@@ -546,9 +565,9 @@ class Picker:
             np.add.at(normal, body.faces[:, k], np.cross(b - a, c - a))
         self.normal = normal / np.linalg.norm(normal, axis=1, keepdims=True)
 
-    def of(self, joint: str) -> np.ndarray:
+    def of(self, joint: str, least: float = 0.5) -> np.ndarray:
         """Return the vertices that mostly follow a joint."""
-        return np.flatnonzero(self.weights[:, JOINTS.index(joint)] > 0.5)
+        return np.flatnonzero(self.weights[:, JOINTS.index(joint)] > least)
 
     def farthest(self, among: np.ndarray, direction) -> int:
         """Return the vertex farthest along a direction."""
@@ -636,7 +655,7 @@ def landmarks(
     toes = pick.of("left_foot")
     big = pick.farthest(toes, (-0.25, 0, 1))
     vertex |= {"left_big_toe": ("left_foot", big), "left_foot_index": ("left_foot", big)}
-    vertex["left_small_toe"] = ("left_foot", pick.farthest(toes, (1, 0, 0.25)))
+    vertex["left_small_toe"] = ("left_foot", pick.farthest(pick.of("left_foot", 0.4), (1, 0, 0.5)))
     foot = pick.of("left_ankle")
     low = foot[pick.v[foot, 1] < pick.v[:, 1].min() + 0.035]
     vertex["left_heel"] = ("left_ankle", pick.farthest(low, (0, -0.3, -1)))

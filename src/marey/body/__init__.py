@@ -1,4 +1,4 @@
-"""Parametric bodies: one linear-blend-skinning body for every file of the SMPL family and our own."""
+"""Parametric bodies: one linear-blend-skinning body for SMPL-family files and for our own."""
 
 from marey.body.landmarks import Landmarks as Landmarks
 from marey.body.load import load_body as load_body

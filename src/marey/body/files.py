@@ -32,10 +32,14 @@ def read_body_arrays(path: Path) -> dict[str, np.ndarray]:
     missing = [key for key in REQUIRED if key not in content]
     if missing:
         raise FormatError(f"{path} is no body model of the SMPL family: no {', '.join(missing)}")
-    kept = {key: content[key] for key in (*REQUIRED, *OPTIONAL) if key in content}
-    for key, value in kept.items():
+    kept: dict[str, np.ndarray] = {}
+    for key in (*REQUIRED, *OPTIONAL):
+        if key not in content:
+            continue
+        value = content[key]
         if not isinstance(value, np.ndarray):
-            raise FormatError(f"{path}: {key} is {value!r}, expected an array of numbers")
+            raise FormatError(f"{path}: {key} is no array of numbers ({value!r:.80})")
+        kept[key] = value
     return kept
 
 

@@ -159,7 +159,10 @@ class Body:
             )
         shape = self._complete(shape)
         batch = torch.broadcast_shapes(
-            shape.shape[:-1], R_world_root.shape[:-2], R_parent_joint.shape[:-3], position.shape[:-1]
+            shape.shape[:-1],
+            R_world_root.shape[:-2],
+            R_parent_joint.shape[:-3],
+            position.shape[:-1],
         )
         local = R_parent_joint.expand(*batch, self.num_joints, 3, 3)
         chain = torch.cat([R_world_root.expand(*batch, 3, 3)[..., None, :, :], local], dim=-3)

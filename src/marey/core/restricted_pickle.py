@@ -253,14 +253,9 @@ class _Rebuilder:
             return {self.rebuild(k): self.rebuild(v) for k, v in value.items()}
         if isinstance(value, (list, tuple)):
             return type(value)(self.rebuild(v) for v in value)
-        if isinstance(value, (_Array, _Buffer, _Scalar)):
-            return _array(value, self)
-        if isinstance(value, _Sparse):
-            return _dense(value, self)
-        if isinstance(value, _Expression):
-            return _expression(value, self)
-        if isinstance(value, (_StandIn, _Inert, _Function)):
-            return Opaque(type(value).__name__)
+        for kind, convert in _CONVERSIONS:
+            if isinstance(value, kind):
+                return convert(value, self)
         return value
 
 
@@ -276,7 +271,7 @@ def _dtype(value: object) -> np.dtype | None:
     return dtype
 
 
-def _array(value: _StandIn, rebuilder: _Rebuilder) -> Any:
+def _array(value: _StandIn, _: "_Rebuilder") -> Any:
     """Return the array, or numpy scalar, of its stand-in."""
     if isinstance(value, _Scalar):
         dtype, shape, fortran, raw = value.arguments[0], (), False, value.arguments[1]
@@ -286,7 +281,7 @@ def _array(value: _StandIn, rebuilder: _Rebuilder) -> Any:
     else:
         if not isinstance(value.state, tuple) or len(value.state) != 5:
             raise FormatError("an array in the pickle has no valid state")
-        _, shape, dtype, fortran, raw = value.state
+        shape, dtype, fortran, raw = value.state[1:]
     dtype = _dtype(dtype)
     if dtype is None or isinstance(raw, list):
         return Opaque("an array of objects")
@@ -343,3 +338,11 @@ def _expression(value: _Expression, rebuilder: _Rebuilder) -> Any:
             shape = state.get("preferred_shape")
             return chosen.reshape(shape) if isinstance(shape, tuple) else chosen
     return Opaque("a chumpy expression")
+
+
+_CONVERSIONS: tuple[tuple[Any, Callable[[Any, _Rebuilder], Any]], ...] = (
+    ((_Array, _Buffer, _Scalar), _array),
+    (_Sparse, _dense),
+    (_Expression, _expression),
+    ((_StandIn, _Inert, _Function), lambda value, _: Opaque(f"a {type(value).__name__}")),
+)

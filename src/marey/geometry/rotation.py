@@ -198,7 +198,9 @@ def left_jacobian_inverse(r: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch
     half = safe.sqrt() / 2
     factor = torch.where(
         small,
-        _series(square, (1 / 12, 1 / 720, 1 / 30240, 1 / 1209600, 1 / 47900160, 5.284190138687e-10)),
+        _series(
+            square, (1 / 12, 1 / 720, 1 / 30240, 1 / 1209600, 1 / 47900160, 5.284190138687e-10)
+        ),
         (1 - half * torch.cos(half) / torch.sin(half)) / safe,
     )
     K = skew(r)
