@@ -1,11 +1,12 @@
 """The compiled kernel of `skinning.py`."""
 
-import numba
 import numpy as np
 from jaxtyping import Float, Int
 
+from marey.geometry._compile import compile_kernel
 
-@numba.njit(cache=True, fastmath=True, nogil=True)
+
+@compile_kernel
 def skin_sparse(
     points: Float[np.ndarray, "B V 3"],
     transforms: Float[np.ndarray, "B K 3 4"],

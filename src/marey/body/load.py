@@ -125,8 +125,8 @@ def _read_tree(
 
 
 def _check_sizes(data: dict[str, np.ndarray], path: Path, num_joints: int) -> None:
-    """Stop at arrays that contradict each other."""
-    count = len(data["v_template"])
+    """Stop at arrays that contradict each other or hold no numbers."""
+    count = data["v_template"].shape[0] if data["v_template"].ndim else 0
     wanted: dict[str, tuple[int, ...]] = {
         "v_template": (count, 3),
         "weights": (count, num_joints),
@@ -139,8 +139,14 @@ def _check_sizes(data: dict[str, np.ndarray], path: Path, num_joints: int) -> No
         raise FormatError(f"{path}: shapedirs has shape {data['shapedirs'].shape}")
     if "posedirs" in data and data["posedirs"].shape != (count, 3, 9 * num_joints - 9):
         raise FormatError(f"{path}: posedirs has shape {data['posedirs'].shape}")
+    for key in ("v_template", "weights", "J_regressor", "shapedirs", "posedirs"):
+        array = data.get(key, np.zeros(1))
+        if array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+            raise FormatError(f"{path}: {key} does not hold finite numbers only")
     faces = data["f"]
-    if faces.ndim != 2 or faces.shape[1] != 3 or faces.min() < 0 or faces.max() >= count:
+    if faces.ndim != 2 or faces.shape[1] != 3 or not faces.size:
+        raise FormatError(f"{path}: f is no list of triangles (shape {faces.shape})")
+    if faces.dtype.kind not in "iu" or faces.min() < 0 or faces.max() >= count:
         raise FormatError(f"{path}: f is no list of triangles over {count} vertices")
 
 
