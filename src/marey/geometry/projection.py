@@ -193,6 +193,17 @@ class Viewpoint:
             pixels[outside] = np.nan
         return pixels
 
+    def camera_position(self) -> Float[np.ndarray, "3"]:
+        """Return where the camera is in the world, m."""
+        T_cam_world = torch.as_tensor(self.T_cam_world, dtype=torch.float64)
+        return invert_transform(T_cam_world)[4:].numpy()
+
+    def direction_to_world(self, direction: Float[np.ndarray, "*P 3"]) -> Float[np.ndarray, "*P 3"]:
+        """Return unit directions given in camera axes in the world's axes."""
+        T_cam_world = torch.as_tensor(self.T_cam_world, dtype=torch.float64)
+        unit = torch.as_tensor(direction / np.linalg.norm(direction, axis=-1, keepdims=True))
+        return quaternion_rotate(quaternion_inverse(T_cam_world[:4]), unit).numpy()
+
 
 def select_viewpoint(cameras: Cameras, *, view: int = 0, frame: int = 0) -> Viewpoint:
     """Return one of the cameras as it stands in one frame (static cameras: in any frame)."""

@@ -100,12 +100,29 @@ def rasterize(
 
 
 def interpolate(
-    raster: Raster, faces: Int[np.ndarray, "F 3"], values: Float[np.ndarray, "V A"]
+    raster: Raster,
+    faces: Int[np.ndarray, "F 3"],
+    values: Float[np.ndarray, "V A"],
+    *,
+    block: int = 1,
 ) -> Float32[np.ndarray, "H W A"]:
-    """Interpolate per-vertex values over the pixels of a raster; 0 where there is no face."""
-    out = np.zeros((*raster.face.shape, values.shape[1]), np.float32)
+    """Interpolate per-vertex values over the pixels of a raster; 0 where there is no face.
+
+    Args:
+        raster: What each pixel shows.
+        faces: The faces that were drawn.
+        values: What to interpolate.
+        block: Average over blocks of so many pixels along each side (those without a face count
+            as 0), which smooths edges; both sides of the raster must be multiples of it.
+
+    Returns:
+        Values for each pixel, or for each block.
+    """
+    height, width = raster.face.shape
+    out = np.zeros((height // block, width // block, values.shape[1]), np.float32)
     values = np.ascontiguousarray(values, np.float32)
-    _interpolate(raster.face, raster.weights, np.ascontiguousarray(faces, np.int64), values, out)
+    faces = np.ascontiguousarray(faces, np.int64)
+    _interpolate(raster.face, raster.weights, faces, values, block, out)
     return out
 
 
@@ -213,15 +230,15 @@ def _draw(points, faces, cull_back, face_out, nearness_out, weights_out):
 
 
 @compile_kernel
-def _interpolate(face, weights, faces, values, out):
+def _interpolate(face, weights, faces, values, block, out):
+    share = np.float32(1.0 / block**2)
     for row in range(face.shape[0]):
         for column in range(face.shape[1]):
             f = face[row, column]
             if f < 0:
                 continue
+            u, v, w = weights[row, column, 0], weights[row, column, 1], weights[row, column, 2]
             for a in range(values.shape[1]):
-                out[row, column, a] = (
-                    weights[row, column, 0] * values[faces[f, 0], a]
-                    + weights[row, column, 1] * values[faces[f, 1], a]
-                    + weights[row, column, 2] * values[faces[f, 2], a]
-                )
+                value = u * values[faces[f, 0], a] + v * values[faces[f, 1], a]
+                value += w * values[faces[f, 2], a]
+                out[row // block, column // block, a] += share * value

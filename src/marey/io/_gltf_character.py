@@ -17,14 +17,14 @@ from marey.io._gltf_mesh import SkinnedMesh, draw_bones, skin_mesh
 GltfMesh = Literal["light", "full", "bones", "none"]
 
 PERSON_COLORS = (
-    (0.26, 0.56, 0.90),
-    (0.94, 0.44, 0.33),
-    (0.33, 0.74, 0.49),
-    (0.96, 0.70, 0.22),
-    (0.62, 0.49, 0.87),
-    (0.20, 0.72, 0.74),
-    (0.91, 0.46, 0.68),
-    (0.63, 0.77, 0.28),
+    (0.38, 0.60, 0.86),
+    (0.90, 0.52, 0.42),
+    (0.45, 0.74, 0.56),
+    (0.93, 0.72, 0.36),
+    (0.66, 0.56, 0.84),
+    (0.36, 0.72, 0.74),
+    (0.87, 0.54, 0.70),
+    (0.68, 0.76, 0.40),
 )
 """sRGB colours by which people are told apart, here and in pictures."""
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Float32, Int, UInt8, UInt16
 
+from marey.geometry.surface import compute_normals
+
 BONE_WIDTH = 0.12
 """Half the width of a drawn bone, as a fraction of its length."""
 TIP_RADIUS_M = 0.015
@@ -59,20 +61,6 @@ def keep_four(
     top[:, 0] = 1 - top[:, 1:].sum(1, dtype=np.float64)
     joints = np.where(top > 0, order, 0)
     return joints.astype(np.uint8 if num_joints <= 256 else np.uint16), top
-
-
-def compute_normals(
-    vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"]
-) -> Float[np.ndarray, "V 3"]:
-    """Return unit vertex normals, faces weighted by area; +Y where a vertex has no face."""
-    corners = vertices[faces]
-    face_normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    total = np.zeros((len(vertices), 3))
-    for corner in range(3):
-        for axis in range(3):
-            total[:, axis] += np.bincount(faces[:, corner], face_normal[:, axis], len(vertices))
-    length = np.linalg.norm(total, axis=1, keepdims=True)
-    return np.where(length > 0, total / np.where(length > 0, length, 1), (0.0, 1.0, 0.0))
 
 
 def draw_bones(positions: Float[np.ndarray, "J 3"], parents: tuple[int, ...]) -> SkinnedMesh:
