@@ -34,13 +34,16 @@ class TrackOptions:
 
     detect_every: int = 6
     """Frames between two runs of the detector while everyone is being followed."""
-    new_confidence: float = 0.45
-    """Detector confidence that may start a track."""
+    new_confidence: float = 0.3
+    """Detector confidence that may start a track. It is low because the shipped detector is shy
+    (clear people get 0.4 to 0.55); the landmarks have the second word."""
     min_score: float = 0.5
     """Landmark score below which a person is lost in this frame."""
-    new_score: float = 0.6
+    new_score: float = 0.9
     """Landmark score needed to start a track."""
-    min_height: float = 32.0
+    new_candidates: int = 4
+    """Most newcomers to look at in one frame; the rest wait for the next detection."""
+    min_height: float = 64.0
     """Smallest person, px; below it the landmarks mean nothing."""
     duplicate_oks: float = 0.7
     duplicate_frames: int = 3
@@ -48,6 +51,10 @@ class TrackOptions:
     """How long a lost person is remembered, s."""
     unsupported: float = 1.5
     """How long a track may live without any detection that confirms it, s."""
+    rejected_pause: float = 1.0
+    """How long a place without landmarks worth following is not looked at again, s."""
+    min_overlap: float = 0.2
+    """A box that shares less than this with the frame before has jumped to someone else."""
     min_duration: float = 0.3
     """Shorter tracks are noise, s."""
 
@@ -101,6 +108,7 @@ class PeopleTracker:
         self.points = _Points.of(estimator.skeleton)
         self._tracks: list[_Track] = []
         self._finished: list[FollowedPerson] = []
+        self._rejected: list[tuple[float, Float[np.ndarray, "4"]]] = []
         self._since_detection = 10**9
         self._hurry = True
 
@@ -152,9 +160,12 @@ class PeopleTracker:
             self._update(track, job.result(), time)
 
     def _update(self, track: _Track, result: PersonLandmarks, time: float) -> None:
-        if not self._acceptable(result, self.options.min_score):
+        if not self._acceptable(result, self.options.min_score) or self._jumped(track, result):
             track.lost, self._hurry = True, True
             return
+        self._accept(track, result, time)
+
+    def _accept(self, track: _Track, result: PersonLandmarks, time: float) -> None:
         track.last, track.box, track.last_seen = result, result.box, time
         track.score += 0.1 * (result.score - track.score)
         track.lost = False
@@ -163,6 +174,10 @@ class PeopleTracker:
         sides = result.box[2:] - result.box[:2]
         # A NaN box compares false.
         return result.score >= min_score and bool(sides.max() >= self.options.min_height)
+
+    def _jumped(self, track: _Track, result: PersonLandmarks) -> bool:
+        shared, _ = overlap(track.box[None], result.box[None])
+        return bool(shared[0, 0] < self.options.min_overlap)
 
     def _resolve_duplicates(self, image: Image) -> None:
         active = [track for track in self._tracks if not track.lost]
@@ -201,14 +216,33 @@ class PeopleTracker:
             track.last_confirmed = time
         self._remember_colours(active, image)
         wanted = free & (confidence >= self.options.new_confidence)
-        candidates = boxes[wanted]
+        self._look_at(index, time, image, boxes[wanted])
+
+    def _look_at(
+        self, index: int, time: float, image: Image, candidates: Float[np.ndarray, "D 4"]
+    ) -> None:
+        pause = self.options.rejected_pause
+        self._rejected = [(when, box) for when, box in self._rejected if time - when < pause]
+        if self._rejected and len(candidates):
+            shared, _ = overlap(candidates, np.array([box for _, box in self._rejected]))
+            candidates = candidates[(shared < 0.5).all(1)]
+        candidates = candidates[: self.options.new_candidates]
         jobs: list[Future[PersonLandmarks]] = [
             self.pool.submit(self.estimator.estimate, image, box, None) for box in candidates
         ]
-        for job in jobs:
+        for box, job in zip(candidates, jobs, strict=True):
             result = job.result()
-            if self._acceptable(result, self.options.new_score) and self._is_new(result):
+            if self._is_sound(result, box) and self._is_new(result):
                 self._admit(index, time, image, result)
+            else:
+                self._rejected.append((time, box))
+
+    def _is_sound(self, result: PersonLandmarks, box: Float[np.ndarray, "4"]) -> bool:
+        if not self._acceptable(result, self.options.new_score):
+            return False
+        # A body that fills only part of the box it was looked for in is a fancy of the network.
+        shared, _ = overlap(result.box[None], box[None])
+        return bool(shared[0, 0] > 0.3)
 
     def _is_new(self, result: PersonLandmarks) -> bool:
         active = (track for track in self._tracks if not track.lost)
@@ -222,7 +256,7 @@ class PeopleTracker:
             track = _Track(person, result, result.box, time, time, colours)
             self._tracks.append(track)
             return
-        self._update(known, result, time)
+        self._accept(known, result, time)
         known.last_confirmed = time
 
     def _recognise(

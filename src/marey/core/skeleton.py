@@ -38,6 +38,20 @@ class Skeleton:
         return len(self.keypoints)
 
 
+_LABELLINGS = ("_lsp", "_coco", "_mpii")
+"""Suffixes of points a set holds twice, as another data set labels them (SPIN-49, J14)."""
+
+_SAME_PLACE = (
+    ("upper_neck", "thorax", "neck_3dhp"),
+    ("mid_shoulder", "neck"),
+    ("head_top", "head_h36m"),
+    ("head_h36m", "head_3dhp"),
+    ("left_big_toe", "left_foot_index"),
+    ("right_big_toe", "right_foot_index"),
+)
+"""Points of different sets that published protocols take for each other, a few cm apart."""
+
+
 def list_skeletons() -> tuple[str, ...]:
     """Return the names of all skeletons marey knows."""
     folder = files("marey.core") / "skeletons"
@@ -83,6 +97,7 @@ def convert_keypoints(
     *,
     axis: int = -2,
     missing: float = np.nan,
+    substitute: bool = False,
 ) -> Float[np.ndarray, "..."]:
     """Reorder values from one skeleton to another by keypoint name.
 
@@ -92,6 +107,8 @@ def convert_keypoints(
         target: Skeleton wanted.
         axis: The keypoint axis; -2 for positions, -1 for confidences.
         missing: What keypoints without a counterpart receive: NaN for positions, 0 for confidence.
+        substitute: Whether another labelling of the same place may stand in for a point that the
+            source lacks, see `stand_ins`; published protocols need it, fits do not want it.
 
     Returns:
         Array of the same kind whose `axis` runs over the target's keypoints.
@@ -99,6 +116,18 @@ def convert_keypoints(
     values = np.moveaxis(values, axis, 0)
     result = np.full((len(target), *values.shape[1:]), missing, values.dtype)
     for row, name in enumerate(target.keypoints):
-        if name in source.keypoints:
-            result[row] = values[source.index(name)]
+        names = (name, *stand_ins(name)) if substitute else (name,)
+        found = next((other for other in names if other in source.keypoints), None)
+        if found is not None:
+            result[row] = values[source.index(found)]
     return np.moveaxis(result, 0, axis)
+
+
+def stand_ins(name: str) -> tuple[str, ...]:
+    """Return the keypoints that may stand in for one that a set lacks, best first."""
+    bare = name
+    for suffix in _LABELLINGS:
+        bare = bare.removesuffix(suffix)
+    relabelled = (bare, *(bare + suffix for suffix in _LABELLINGS))
+    near = (other for row in _SAME_PLACE if bare in row for other in row)
+    return tuple(dict.fromkeys(other for other in (*relabelled, *near) if other != name))

@@ -42,7 +42,7 @@ class SolveOptions:
     """Your own whole-body estimator (ONNX: RTMPose or DWPose) instead of the shipped one."""
     detect_every: int = 6
     """Frames between two runs of the person detector."""
-    min_height: float = 32.0
+    min_height: float = 64.0
     """Smallest person to follow, px."""
 
 
