@@ -202,12 +202,13 @@ class Body:
             InputError: If the body has no such point.
         """
         names = self.landmarks.names if names is None else tuple(names)
-        unknown = [name for name in names if name not in self.points]
+        place = {name: index for index, name in enumerate(self.points)}
+        unknown = [name for name in names if name not in place]
         if unknown:
             raise InputError(f"{self.name} has no point named {', '.join(unknown)}")
         marks = self._skin_landmarks(posed)
         table = torch.cat([posed.joints, marks], dim=-2)
-        return table[..., [self.points.index(name) for name in names], :]
+        return table[..., [place[name] for name in names], :]
 
     def _skin_landmarks(self, posed: PosedBody) -> Float[Tensor, "*batch L 3"]:
         batch, marks = posed.joints.shape[:-2], self.landmarks
