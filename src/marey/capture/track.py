@@ -39,7 +39,7 @@ class TrackOptions:
     (clear people get 0.4 to 0.55); the landmarks have the second word."""
     min_score: float = 0.5
     """Landmark score below which a person is lost in this frame."""
-    new_score: float = 0.9
+    new_score: float = 0.75
     """Landmark score needed to start a track."""
     new_candidates: int = 4
     """Most newcomers to look at in one frame; the rest wait for the next detection."""
@@ -51,7 +51,7 @@ class TrackOptions:
     """How long a lost person is remembered, s."""
     unsupported: float = 1.5
     """How long a track may live without any detection that confirms it, s."""
-    rejected_pause: float = 1.0
+    rejected_pause: float = 0.5
     """How long a place without landmarks worth following is not looked at again, s."""
     min_overlap: float = 0.2
     """A box that shares less than this with the frame before has jumped to someone else."""
@@ -223,10 +223,11 @@ class PeopleTracker:
     ) -> None:
         pause = self.options.rejected_pause
         self._rejected = [(when, box) for when, box in self._rejected if time - when < pause]
-        if self._rejected and len(candidates):
+        if self._rejected and len(candidates) and self.num_active > 0:
             shared, _ = overlap(candidates, np.array([box for _, box in self._rejected]))
             candidates = candidates[(shared < 0.5).all(1)]
-        candidates = candidates[: self.options.new_candidates]
+        # The largest first: a bystander at the far end can wait.
+        candidates = candidates[np.argsort(-area(candidates))][: self.options.new_candidates]
         jobs: list[Future[PersonLandmarks]] = [
             self.pool.submit(self.estimator.estimate, image, box, None) for box in candidates
         ]

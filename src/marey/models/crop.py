@@ -39,12 +39,13 @@ def cut_crop(
 ) -> UInt8[np.ndarray, "S S 3"]:
     """Sample a crop at `size` times `size` pixels; what lies outside of the image is black.
 
-    Sampling is bilinear. A crop more than twice as large as its picture is first halved with area
-    averages, so that no pixel of the image is skipped.
+    Sampling is plain bilinear, as the networks were trained: area averaging instead cost accuracy on
+    real footage (median error 3.8 instead of 3.7 px of a 256 px crop, 90th percentile 12 instead of
+    10). Only beyond four image pixels per crop pixel is the image halved first.
     """
     step = crop.side / size
     origin, patch = _take_patch(image, crop, margin=2 * step + 2)
-    while step > 2.0 and min(patch.shape[:2]) >= 4:
+    while step > 4.0 and min(patch.shape[:2]) >= 4:
         height, width = patch.shape[0] // 2, patch.shape[1] // 2
         patch = cv2.resize(
             patch[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA

@@ -9,7 +9,7 @@ def suppress_overlaps(
     confidence: Float[np.ndarray, "D"],
     *,
     max_iou: float,
-    cut: Bool[np.ndarray, "D"] | None = None,
+    minor: Bool[np.ndarray, "D"] | None = None,
     max_cover: float = 0.7,
 ) -> Int[np.ndarray, "M"]:
     """Choose the boxes to keep, best first.
@@ -18,17 +18,17 @@ def suppress_overlaps(
         box: x0 y0 x1 y1.
         confidence: Higher wins.
         max_iou: Two boxes that overlap more than this, as intersection over union, are one person.
-        cut: Boxes whose person continues beyond the picture they were found in. Whole boxes are
-            chosen before them, and a cut box goes also when more than `max_cover` of its own area
-            lies in a chosen box: a head and shoulders at a tile's border is part of somebody.
-        max_cover: See `cut`.
+        minor: Boxes from a closer look. All others are chosen before them, and a minor box goes
+            also when more than `max_cover` of its own area lies in a chosen box: what looks like a
+            person from near may be an arm of one.
+        max_cover: See `minor`.
 
     Returns:
         Indices of the boxes kept, in the order in which they were chosen.
     """
-    cut = np.zeros(len(box), bool) if cut is None else cut
-    order = np.lexsort((-confidence, cut))
-    box, cut = box[order], cut[order]
+    minor = np.zeros(len(box), bool) if minor is None else minor
+    order = np.lexsort((-confidence, minor))
+    box, minor = box[order], minor[order]
     area = np.prod(np.maximum(box[:, 2:] - box[:, :2], 0), 1)
     shared = np.minimum(box[:, None, 2:], box[None, :, 2:])
     shared = shared - np.maximum(box[:, None, :2], box[None, :, :2])
@@ -36,7 +36,7 @@ def suppress_overlaps(
     union = np.maximum(area[:, None] + area[None, :] - shared, 1e-9)
     covered = shared / np.maximum(area[None, :], 1e-9)
     # conflict[i, j]: a chosen box i excludes box j
-    conflict = (shared / union > max_iou) | (cut[None, :] & (covered > max_cover))
+    conflict = (shared / union > max_iou) | (minor[None, :] & (covered > max_cover))
     alive = np.ones(len(box), bool)
     chosen = []
     for index in range(len(box)):

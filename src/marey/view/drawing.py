@@ -4,12 +4,14 @@ OpenCV draws with the centre of the first pixel at (0, 0); half a pixel is taken
 coordinates are given to it in sixteenths of a pixel.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from marey.core import Skeleton
-from marey.view.colors import MIDLINE, side_colors
+from marey.view.colors import MIDLINE, side_colors, to_rgb8
 
 MIN_CONFIDENCE = 0.05
 SHIFT_BITS = 4
@@ -49,7 +51,10 @@ def draw_keypoints(
     points = np.where(seen[:, None], position - (window[1].start, window[0].start), 0)
     for a, b in skeleton.edges:
         if seen[a] and seen[b]:
-            weight = (thick, float(min(confidence[a], confidence[b])))
+            # Short limbs (fingers, the outline of a face) are thin, or they run together.
+            length = float(np.linalg.norm(points[a] - points[b]))
+            width_here = thick * float(np.clip(length / (10 * thick), 0.4, 1))
+            weight = (width_here, float(min(confidence[a], confidence[b])))
             layer.line(points[a], points[b], _limb_color(colors[a], colors[b]), weight)
     radius = thick * (0.55 if len(skeleton) > DENSE else 1.0)
     for k in np.flatnonzero(seen):
@@ -68,27 +73,28 @@ def draw_boxes(
     for box, color in zip(boxes, colors, strict=True):
         if np.isfinite(box).all() and (np.abs(box) < 1e5).all():
             a, b = _fixed(box[:2]), _fixed(box[2:])
-            shade = tuple(int(v) for v in np.round(color * 255))
-            cv2.rectangle(image, a, b, shade, width, cv2.LINE_AA, SHIFT_BITS)
+            cv2.rectangle(image, a, b, to_rgb8(color), width, cv2.LINE_AA, SHIFT_BITS)
 
 
-def draw_name(
+def draw_names(
     image: UInt8[np.ndarray, "H W 3"],
-    name: str,
-    anchor: Float[np.ndarray, "2"],
-    color: Float[np.ndarray, "3"],
+    names: Sequence[str],
+    anchors: Float[np.ndarray, "N 2"],
+    colors: Float[np.ndarray, "N 3"],
 ) -> None:
-    """Write a name on a dark label centred above a point, inside the picture, in place."""
-    size = max(round(image.shape[0] / 40), 11)
-    text_width, pad = _text_width(name, size), size // 2
-    width, height = text_width + 3 * pad + size // 2, size + pad
-    x = int(np.clip(anchor[0] - width / 2, 0, max(image.shape[1] - width, 0)))
-    y = int(np.clip(anchor[1] - height - pad, 0, max(image.shape[0] - height, 0)))
-    label = image[y : y + height, x : x + width]
-    label[:] = (0.35 * label + 0.65 * 24).astype(np.uint8)
-    centre = (x + pad + size // 4, y + height // 2)
-    cv2.circle(image, centre, size // 3, tuple(int(255 * v) for v in color), -1, cv2.LINE_AA)
-    _put_text(image, name, (x + 2 * pad + size // 4, y + height - pad // 2 - size // 5), size)
+    """Write names on dark labels, in place.
+
+    Args:
+        image: The picture.
+        names: The names.
+        anchors: Each label is centred above this point (px), or higher where another label is;
+            NaN for none.
+        colors: A dot of this colour stands before each name.
+    """
+    taken: list[tuple[int, int, int, int]] = []
+    for name, anchor, color in zip(names, anchors, colors, strict=True):
+        if np.isfinite(anchor).all():
+            taken.append(_draw_name(image, name, (anchor, color), taken))
 
 
 class _Layer:
@@ -131,6 +137,31 @@ class _Layer:
         alpha = self._alpha[rows, columns, None].astype(np.float32) / 255
         below, above = self._below[rows, columns], self._color[rows, columns]
         self._below[rows, columns] = (below + alpha * (above.astype(np.float32) - below)).round()
+
+
+def _draw_name(
+    image: UInt8[np.ndarray, "H W 3"],
+    name: str,
+    place: tuple[Float[np.ndarray, "2"], Float[np.ndarray, "3"]],
+    taken: list[tuple[int, int, int, int]],
+) -> tuple[int, int, int, int]:
+    """Draw a label that overlaps none before it, and return its x, y, width and height."""
+    anchor, color = place
+    size = max(round(image.shape[0] / 40), 11)
+    pad = size // 2
+    width, height = _text_width(name, size) + 3 * pad + size // 2, size + pad
+    x = int(np.clip(anchor[0] - width / 2, 0, max(image.shape[1] - width, 0)))
+    y = int(np.clip(anchor[1] - height - pad, 0, max(image.shape[0] - height, 0)))
+    for other_x, other_y, other_width, other_height in sorted(taken, key=lambda t: -t[1]):
+        apart = x >= other_x + other_width or other_x >= x + width
+        if not apart and y < other_y + other_height and other_y < y + height:
+            y = max(other_y - height - 2, 0)
+    label = image[y : y + height, x : x + width]
+    label[:] = (0.35 * label + 0.65 * 24).astype(np.uint8)
+    centre = (x + pad + size // 4, y + height // 2)
+    cv2.circle(image, centre, size // 3, to_rgb8(color), -1, cv2.LINE_AA)
+    _put_text(image, name, (x + 2 * pad + size // 4, y + height - pad // 2 - size // 5), size)
+    return x, y, width, height
 
 
 def _limb_color(a: UInt8[np.ndarray, "3"], b: UInt8[np.ndarray, "3"]) -> UInt8[np.ndarray, "3"]:

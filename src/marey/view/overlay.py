@@ -20,7 +20,7 @@ from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
 from marey.geometry.projection import Viewpoint
 from marey.io.video import Frame, open_video_writer, read_frames
-from marey.view.drawing import draw_boxes, draw_keypoints, draw_name
+from marey.view.drawing import draw_boxes, draw_keypoints, draw_names
 from marey.view.frames import Seen, TakeFrames
 from marey.view.scene import frame_bounds
 from marey.view.shading import People, blend, camera_light, draw_surface, shade_surface
@@ -78,9 +78,7 @@ def render_overlay(
     if style.boxes and seen.boxes is not None:
         draw_boxes(image, seen.boxes, seen.colors)
     if style.names:
-        for name, anchor, color in zip(seen.names, _find_tops(seen), seen.colors, strict=True):
-            if np.isfinite(anchor).all():
-                draw_name(image, name, anchor, color)
+        draw_names(image, seen.names, _find_tops(seen), seen.colors)
     return image
 
 

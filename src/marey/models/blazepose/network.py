@@ -12,6 +12,7 @@ import onnxruntime
 from jaxtyping import Float, UInt8
 
 from marey.assets import find_asset
+from marey.models.blazepose.heatmaps import refine_points
 from marey.models.crop import SquareCrop, crop_to_image, cut_crop
 from marey.models.session import open_network
 
@@ -49,21 +50,30 @@ class BlazePoseEstimator:
     def estimate(self, image: UInt8[np.ndarray, "H W 3"], crop: SquareCrop) -> PoseLandmarks:
         """Return the body points of the person in a crop of an RGB image."""
         picture = cut_crop(image, crop, size=_INPUT)
-        landmarks, world, score = self.session.run(
-            ["landmarks", "world", "score"], {"image": picture[None]}
-        )
-        return decode_pose(landmarks[0], world[0], float(score[0, 0]), crop)
+        names = ["landmarks", "world", "heatmaps", "score"]
+        outputs = self.session.run(names, {"image": picture[None]})
+        landmarks, world, heatmaps, score = (np.asarray(output)[0] for output in outputs)
+        landmarks = landmarks.reshape(39, 5)
+        landmarks[:33, :2] = refine_points(landmarks[:33, :2], heatmaps[:33])
+        return decode_pose(landmarks, world.reshape(39, 3), float(score[0]), crop)
 
 
 def decode_pose(
-    landmarks: Float[np.ndarray, "195"],
-    world: Float[np.ndarray, "117"],
+    landmarks: Float[np.ndarray, "39 5"],
+    world: Float[np.ndarray, "39 3"],
     score: float,
     crop: SquareCrop,
 ) -> PoseLandmarks:
-    """Turn the network's raw outputs, which live in the crop, into image and camera axes."""
-    points = landmarks.reshape(39, 5).astype(np.float64)
-    turned = world.reshape(39, 3).astype(np.float64)
+    """Turn the network's outputs, which live in the crop, into image and camera axes.
+
+    Args:
+        landmarks: x, y, z in px of the crop, logit of visibility, logit of presence.
+        world: m, in axes turned with the crop.
+        score: Probability of a person.
+        crop: Where the network looked.
+    """
+    points = landmarks.astype(np.float64)
+    turned = world.astype(np.float64)
     turned[:, :2] = turned[:, :2] @ crop.axes.T
     odds = 1 / (1 + np.exp(-np.clip(points[:, 3:], -60, 60)))
     return PoseLandmarks(

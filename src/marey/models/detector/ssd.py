@@ -1,8 +1,9 @@
 """The person detector marey ships: SSD MobileNet v2, cut down to the class Person.
 
 It sees 300 x 300 px. The whole frame is squeezed into that square: on real frames letterboxing
-finds fewer of the far people (see the card). Where people may be small in a large frame, tiles are
-looked at as well; a box that a tile's border cuts loses against the whole box from elsewhere.
+finds no more people, and fewer of the far ones (see the card). Where people may be small in a large
+frame, tiles are looked at as well. Tiles also show limbs of the near people large, so what a tile
+finds counts only outside of the people the whole frame shows, and where it is sure.
 """
 
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ class SsdPersonDetector:
 
     min_confidence: float = 0.3
     """Boxes below are dropped."""
+    min_tile_confidence: float = 0.4
+    """The same for boxes found in tiles."""
     max_iou: float = 0.5
     """Boxes that overlap more are one person."""
     smallest_person: float | None = None
@@ -82,22 +85,23 @@ class SsdPersonDetector:
     ) -> PersonBoxes:
         box = np.concatenate([part.box for part in found])
         confidence = np.concatenate([part.confidence for part in found])
-        cut = np.concatenate(
-            [
-                touches_inner_border(
-                    part.box, window, image_size=image_size, margin=0.02 * (window[2] - window[0])
-                )
-                for part, window in zip(found, windows, strict=True)
-            ]
-        )
-        keep = suppress_overlaps(box, confidence, max_iou=self.max_iou, cut=cut)
-        keep = keep[np.argsort(-confidence[keep], kind="stable")]
-        return PersonBoxes(box=box[keep], confidence=confidence[keep])
+        in_tile = np.repeat([False] + [True] * (len(found) - 1), [len(part) for part in found])
+        cut = [
+            touches_inner_border(
+                part.box, window, image_size=image_size, margin=0.02 * (window[2] - window[0])
+            )
+            for part, window in zip(found, windows, strict=True)
+        ]
+        keep = ~in_tile | ((confidence >= self.min_tile_confidence) & ~np.concatenate(cut))
+        box, confidence, in_tile = box[keep], confidence[keep], in_tile[keep]
+        chosen = suppress_overlaps(box, confidence, max_iou=self.max_iou, minor=in_tile)
+        chosen = chosen[np.argsort(-confidence[chosen], kind="stable")]
+        return PersonBoxes(box=box[chosen], confidence=confidence[chosen])
 
 
 def _squeeze(image: UInt8[np.ndarray, "H W 3"], window: Window) -> UInt8[np.ndarray, "300 300 3"]:
     x0, y0, x1, y1 = window
     part = image[y0:y1, x0:x1]
-    # Area averages when shrinking: bilinear sampling skips pixels and loses thin, far limbs.
+    # Area averages: bilinear sampling skips pixels when shrinking, and with them thin, far limbs.
     mode = cv2.INTER_AREA if min(part.shape[:2]) > _INPUT else cv2.INTER_LINEAR
     return cv2.resize(part, (_INPUT, _INPUT), interpolation=mode)
