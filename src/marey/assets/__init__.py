@@ -22,7 +22,7 @@ def find_asset(asset: str, file: str = "model.onnx") -> Path:
         file: Name of the file inside it.
 
     Raises:
-        MissingAssetError: If the file or its card is absent, or the file is not the one on the card.
+        MissingAssetError: If the file or its card is absent, or the file is not that of the card.
     """
     path = Path(str(files("marey.assets") / asset / file))
     if not path.is_file():
@@ -33,8 +33,8 @@ def find_asset(asset: str, file: str = "model.onnx") -> Path:
     found = hashlib.sha256(path.read_bytes()).hexdigest()
     if found != expected:
         raise MissingAssetError(
-            f"the asset file {asset}/{file} should have sha256 {expected} according to its card but "
-            f"has {found}; it is damaged or was replaced: reinstall marey"
+            f"the asset file {asset}/{file} should have sha256 {expected} according to its card "
+            f"but has {found}; it is damaged or was replaced: reinstall marey"
         )
     return path
 

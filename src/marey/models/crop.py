@@ -39,9 +39,9 @@ def cut_crop(
 ) -> UInt8[np.ndarray, "S S 3"]:
     """Sample a crop at `size` times `size` pixels; what lies outside of the image is black.
 
-    Sampling is plain bilinear, as the networks were trained: area averaging instead cost accuracy on
-    real footage (median error 3.8 instead of 3.7 px of a 256 px crop, 90th percentile 12 instead of
-    10). Only beyond four image pixels per crop pixel is the image halved first.
+    Sampling is plain bilinear, as the networks were trained: area averaging instead cost accuracy
+    on real footage (median error 3.8 instead of 3.7 px of a 256 px crop, 90th percentile 12 instead
+    of 10). Only beyond four image pixels per crop pixel is the image halved first.
     """
     step = crop.side / size
     origin, patch = _take_patch(image, crop, margin=2 * step + 2)

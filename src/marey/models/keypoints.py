@@ -9,8 +9,8 @@ confidence c falls::
 
     sigma = side / 256 * factor * exp(GROWTH * (1 - c))
 
-`factor` is a point's noise per axis in px of a 256 px crop. Those of shoulders, elbows, wrists, hips,
-knees, ankles, heels and toes were measured on the four views of Pose2Sim's one-person demo
+`factor` is a point's noise per axis in px of a 256 px crop. Those of shoulders, elbows, wrists,
+hips, knees, ankles, heels and toes were measured on the four views of Pose2Sim's one-person demo
 (800 observations each, median error over 1.18, against its triangulated reference, which is itself
 made from another network's points); the head's and the hands' are guesses of the same order.
 The errors have heavy tails (one in ten is larger than three sigma, mostly swapped limbs): weight by

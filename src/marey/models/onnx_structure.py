@@ -49,7 +49,7 @@ def refers_to_external_data(content: bytes, *, name: str) -> bool:
         ) from None
 
 
-class _NotProtobuf(Exception):  # noqa: N818 - never leaves this module
+class _NotProtobuf(Exception):
     pass
 
 

@@ -9,7 +9,9 @@ A model must be self-contained: external data would let a file name other files 
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as runtime_state
 
 from marey.core.errors import FormatError, InputError
 from marey.models.onnx_structure import refers_to_external_data
@@ -51,6 +53,19 @@ def open_network(
             f"{path} is not an ONNX model that onnxruntime {onnxruntime.__version__} can run "
             f"({reason}); export the network to ONNX again, in opset 21 or below"
         ) from error
+
+
+def run_network(
+    session: onnxruntime.InferenceSession, outputs: Sequence[str], **inputs: np.ndarray
+) -> list[np.ndarray]:
+    """Run a network.
+
+    Args:
+        session: From `open_network`.
+        outputs: Names of the outputs wanted.
+        inputs: Arrays by input name.
+    """
+    return [np.asarray(value) for value in session.run(list(outputs), inputs)]
 
 
 def _read_model(path: Path) -> bytes:
@@ -96,5 +111,5 @@ _RUNTIME_ERRORS: tuple[type[Exception], ...] = tuple(
         "ModelLoaded",
         "NoModel",
     )
-    if isinstance(kind := getattr(onnxruntime.capi.onnxruntime_pybind11_state, name, None), type)
+    if isinstance(kind := getattr(runtime_state, name, None), type)
 )

@@ -1,8 +1,8 @@
 """The estimator marey ships: BlazePose for the body, and the hand network for each hand.
 
-From frame to frame body and hands follow themselves: a result carries the crops in which to look next,
-and the detector's box only starts them and calls them back. A person with both hands costs three
-network calls per frame; a start costs up to seven.
+From frame to frame body and hands follow themselves: a result carries the crops in which to look
+next, and the detector's box only starts them and calls them back. A person with both hands costs
+three network calls per frame; a start costs six.
 """
 
 from dataclasses import dataclass, field

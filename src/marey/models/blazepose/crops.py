@@ -1,8 +1,8 @@
 """Where the body network should look: from a person box, or from its own last result.
 
 The network was trained on crops centred between the hips, turned so that the trunk points up, with
-the whole body inside a circle. Its auxiliary points 33 (centre) and 34 (on that circle, above the head)
-carry these; a box carries the place and size only, so the first look is upright.
+the whole body inside a circle. Its auxiliary points 33 (centre) and 34 (on that circle, above)
+carry these; a box carries place and size only, so the first look is upright.
 """
 
 import numpy as np

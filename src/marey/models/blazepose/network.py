@@ -1,8 +1,10 @@
 """BlazePose (GHUM, full): 39 body points of the one person inside a crop.
 
-33 landmarks and six auxiliary points, of which two, the centre and scale points, say where to look in
-the next frame. Feet have a heel and one toe point, `foot_index`, which is taken for the big toe; small
-toes do not exist. Depth and world z grow away from the camera.
+33 landmarks and six auxiliary points, of which two, the centre and scale points, say where to look
+in the next frame. Feet have a heel and one toe point, `foot_index`, which is taken for the big toe;
+small toes do not exist. Depth and world z grow away from the camera. The network supposes that it
+looks straight at the person: for somebody at the picture's edge its axes are those of the line of
+sight, not of the camera, and only known lens data could tell by how much.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from jaxtyping import Float, UInt8
 from marey.assets import find_asset
 from marey.models.blazepose.heatmaps import refine_points
 from marey.models.crop import SquareCrop, crop_to_image, cut_crop
-from marey.models.session import open_network
+from marey.models.session import open_network, run_network
 
 _INPUT = 256
 
@@ -51,8 +53,8 @@ class BlazePoseEstimator:
         """Return the body points of the person in a crop of an RGB image."""
         picture = cut_crop(image, crop, size=_INPUT)
         names = ["landmarks", "world", "heatmaps", "score"]
-        outputs = self.session.run(names, {"image": picture[None]})
-        landmarks, world, heatmaps, score = (np.asarray(output)[0] for output in outputs)
+        outputs = run_network(self.session, names, image=picture[None])
+        landmarks, world, heatmaps, score = (output[0] for output in outputs)
         landmarks = landmarks.reshape(39, 5)
         landmarks[:33, :2] = refine_points(landmarks[:33, :2], heatmaps[:33])
         return decode_pose(landmarks, world.reshape(39, 3), float(score[0]), crop)

@@ -18,7 +18,7 @@ from marey.assets import find_asset
 from marey.models.detector.anchors import decode_boxes, make_anchors
 from marey.models.detector.tiles import Window, plan_windows, touches_inner_border
 from marey.models.protocols import PersonBoxes
-from marey.models.session import open_network
+from marey.models.session import open_network, run_network
 from marey.models.suppression import suppress_overlaps
 
 _INPUT = 300
@@ -54,7 +54,7 @@ class SsdPersonDetector:
         for start in range(0, len(jobs), self.batch):
             part = jobs[start : start + self.batch]
             pictures = np.stack([_squeeze(images[row], window) for row, window in part])
-            code, logit = self.session.run(["box_code", "logit"], {"image": pictures})
+            code, logit = run_network(self.session, ["box_code", "logit"], image=pictures)
             for (row, window), one_code, one_logit in zip(part, code, logit, strict=True):
                 boxes[row].append(self._decode(one_code, one_logit[:, 0], window))
                 windows[row].append(window)

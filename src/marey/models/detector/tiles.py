@@ -13,8 +13,8 @@ def plan_windows(width: int, height: int, *, tile: int | None) -> list[Window]:
     Args:
         width: Of the image, in px.
         height: Of the image, in px.
-        tile: Side of a tile in px; None for the whole image alone. Tiles overlap by a third or more,
-            so that whoever is smaller than that is whole in at least one of them.
+        tile: Side of a tile in px; None for the whole image alone. Tiles overlap by a third or
+            more, so that whoever is smaller than that is whole in at least one of them.
     """
     windows = [(0, 0, width, height)]
     if tile is None or tile >= max(width, height):

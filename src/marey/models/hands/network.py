@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 
 from marey.assets import find_asset
 from marey.models.crop import SquareCrop, crop_to_image, cut_crop
-from marey.models.session import open_network
+from marey.models.session import open_network, run_network
 
 _INPUT = 224
 
@@ -44,10 +44,9 @@ class HandEstimator:
     def estimate(self, image: UInt8[np.ndarray, "H W 3"], crop: SquareCrop) -> HandLandmarks:
         """Return the points of the hand in a crop of an RGB image."""
         picture = cut_crop(image, crop, size=_INPUT)
-        outputs = self.session.run(
-            ["landmarks", "world", "score", "handedness"], {"image": picture[None]}
-        )
-        landmarks, world, score, handedness = (np.asarray(output)[0] for output in outputs)
+        names = ["landmarks", "world", "score", "handedness"]
+        outputs = run_network(self.session, names, image=picture[None])
+        landmarks, world, score, handedness = (output[0] for output in outputs)
         turned = world.reshape(21, 3).astype(np.float64)
         turned[:, :2] = turned[:, :2] @ crop.axes.T
         points = landmarks.reshape(21, 3)[:, :2].astype(np.float64)
