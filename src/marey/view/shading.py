@@ -72,7 +72,7 @@ def draw_surface(people: People, viewpoint: Viewpoint, *, supersample: int = 2) 
     averaged = interpolate(raster, clipped.faces, values, block=supersample)
     row, column = np.nonzero(averaged[..., -1] > 0.5 / 256)
     seen = averaged[row, column]
-    coverage = seen[:, -1]
+    coverage = seen[:, -1].copy()
     seen /= coverage[:, None]
     return Surface(
         row=row + y0,
