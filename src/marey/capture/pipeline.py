@@ -21,6 +21,7 @@ from marey.capture.observe import PinholeView
 from marey.capture.people import name_people, to_keypoints, to_track
 from marey.capture.place_in_world import find_shared_world, to_world
 from marey.capture.shots import ShotCutFinder
+from marey.capture.swaps import repair_swaps
 from marey.capture.threads import one_thread_each, side_by_side
 from marey.capture.track import PeopleTracker, TrackOptions
 from marey.capture.world import World
@@ -104,7 +105,7 @@ def see_people(
     names = name_people(len(followed))
     people, tracks = [], []
     for name, person in zip(names, followed, strict=True):
-        image, space = to_keypoints(person, name, estimator.skeleton, time)
+        image, space, _ = repair_swaps(*to_keypoints(person, name, estimator.skeleton, time))
         length = len(person.results)
         people.append(
             Person(
