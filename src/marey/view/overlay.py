@@ -125,9 +125,9 @@ def write_overlay(
 
 def _render_all(
     clip: Clip, frames: TakeFrames, style: OverlayStyle, panel: Stage | None
-) -> Generator[tuple[Frame, UInt8[np.ndarray, "H W 3"]], None, None]:
+) -> Generator[tuple[Frame, UInt8[np.ndarray, "H wide 3"]], None, None]:
     """Yield finished pictures in order; drawing runs ahead in threads, a few frames at most."""
-    waiting: deque[tuple[Frame, Future[UInt8[np.ndarray, "H W 3"]]]] = deque()
+    waiting: deque[tuple[Frame, Future[UInt8[np.ndarray, "H wide 3"]]]] = deque()
     with ThreadPoolExecutor(NUM_THREADS) as pool:
         for frame in read_frames(clip):
             index = frames.find(frame.time)
@@ -143,7 +143,7 @@ def _render_all(
 
 def _render_frame(
     image: UInt8[np.ndarray, "H W 3"], seen: Seen | None, style: OverlayStyle, panel: Stage | None
-) -> UInt8[np.ndarray, "H W 3"]:
+) -> UInt8[np.ndarray, "H wide 3"]:
     drawn = image if seen is None else render_overlay(image, seen, style=style)
     if panel is None:
         return drawn
