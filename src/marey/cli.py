@@ -13,7 +13,7 @@ import tyro
 
 from marey.core.errors import MareyError
 from marey.jobs import commands
-from marey.jobs.solve import SolveOptions
+from marey.jobs.options import SolveOptions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +34,7 @@ class Output:
 class Solve:
     """Turn a video into the 3D motion of everyone in it.
 
-    Example: marey solve dance.mp4 -o dance.take --export dance.glb dance.mp4
+    Example: marey solve dance.mp4 -o dance.take --export dance.glb overlay.mp4
     """
 
     video: tyro.conf.Positional[Path]

@@ -1,5 +1,5 @@
-"""Whole tasks a user names: from files to files, with progress."""
+"""Whole tasks a user names: from files to files, with progress.
 
-from marey.jobs.export import export as export
-from marey.jobs.solve import SolveOptions as SolveOptions
-from marey.jobs.solve import solve as solve
+Import the module of the task, for example `from marey.jobs.solve import solve` (or `marey.solve`);
+this package itself imports none of them, so that `marey --help` does not wait for torch.
+"""

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from marey.core.errors import InputError, OutputExistsError
+from marey.core.errors import InputError
 from marey.jobs.export import check_export, export
+from marey.jobs.files import refuse_existing
+from marey.jobs.options import SolveOptions
 from marey.jobs.reporting import print_json, report
-from marey.jobs.solve import SolveOptions, solve_with_timings
 
 
 class Talk(Protocol):
@@ -40,19 +41,18 @@ def solve_video(
 ) -> None:
     """Solve one video, write the take and the exports."""
     from marey.io.take import write_take
+    from marey.jobs.solve import solve_with_timings
 
     target = output or Path(f"{video.stem or video.resolve().name}.take")
     _check_take(target, overwrite=talk.overwrite)
     for path in exports:
-        check_export(path, overwrite=talk.overwrite)
+        check_export(path, overwrite=talk.overwrite, sources=[video])
     with report(quiet=talk.quiet, as_json=talk.json) as progress:
         solved = solve_with_timings(video, options=options, progress=progress)
         write_take(solved.take, target, overwrite=talk.overwrite, run=solved.run)
         written = [target]
         for path in exports:
-            written.append(
-                export(solved.take, path, overwrite=talk.overwrite, progress=progress)
-            )
+            written += export(solved.take, path, overwrite=talk.overwrite, progress=progress)
     people = [person.name for person in solved.take.people]
     if talk.json:
         print_json({"written": [str(path) for path in written], "people": people, **solved.run})
@@ -67,14 +67,15 @@ def export_take(source: Path, target: Path, *, talk: Talk) -> None:
     """Read a take and write it in another format."""
     from marey.io.take import read_take
 
-    check_export(target, overwrite=talk.overwrite)
     take = read_take(source)
+    sources = [clip.path for clip in take.clips]
+    check_export(target, overwrite=talk.overwrite, sources=sources)
     with report(quiet=talk.quiet, as_json=talk.json) as progress:
         written = export(take, target, overwrite=talk.overwrite, progress=progress)
     if talk.json:
-        print_json({"written": [str(written)]})
+        print_json({"written": [str(path) for path in written]})
     elif not talk.quiet:
-        _say_written([written])
+        _say_written(written)
 
 
 def solve_demo(folder: Path, *, talk: Talk) -> None:
@@ -83,9 +84,10 @@ def solve_demo(folder: Path, *, talk: Talk) -> None:
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give the name of a folder")
+    clip = demo_clip()
     folder.mkdir(parents=True, exist_ok=True)
     solve_video(
-        demo_clip(),
+        clip,
         folder / "demo.take",
         exports=[folder / "demo.glb", folder / "demo.npz", folder / "demo.mp4"],
         options=SolveOptions(),
@@ -98,8 +100,12 @@ def _check_take(target: Path, *, overwrite: bool) -> None:
         raise InputError(f"a take is a folder whose name ends in .take, got '{target.name}'")
     if not target.parent.is_dir():
         raise InputError(f"the folder {target.parent} does not exist; create it first")
-    if target.exists() and not overwrite:
-        raise OutputExistsError(f"{target} exists already; choose another name or pass --overwrite")
+    refuse_existing(target, overwrite=overwrite)
+    from marey.io.take import HEADER
+
+    # Replacing removes all that is in the folder; to be refused now, not after an hour's work.
+    if target.exists() and not (target / HEADER).is_file():
+        raise InputError(f"{target} exists and is no take, so it is not replaced; remove it first")
 
 
 def _say_written(paths: Sequence[Path]) -> None:

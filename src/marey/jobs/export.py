@@ -1,74 +1,62 @@
 """A take to a file of another kind; the suffix chooses the door."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 from marey.core import Take
-from marey.core.errors import InputError, OutputExistsError
+from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
+from marey.jobs.files import refuse_existing, write_motion
+
+SUFFIXES = (".glb", ".mp4", ".npz")
 
 
 def export(
     take: Take, path: str | Path, *, overwrite: bool = False, progress: Progress = silent
-) -> Path:
+) -> tuple[Path, ...]:
     """Write a take in the format its suffix names.
 
     Args:
         take: The take.
         path: Where to write: .glb (skinned animation), .npz (AMASS), .mp4 (overlay on the video).
-        overwrite: Whether an existing file may be replaced.
+        overwrite: Whether existing files may be replaced.
         progress: Called as frames are written.
 
     Returns:
-        The path written; AMASS writes one file per person and returns the first.
+        The files written; AMASS has one per person and unbroken run of frames.
 
     Raises:
-        OutputExistsError: If the file exists and may not be replaced.
+        OutputExistsError: If a file exists and may not be replaced.
         InputError: If the suffix is unknown or the take lacks what the format needs.
     """
     path = Path(path)
-    check_export(path, overwrite=overwrite)
-    return _DOORS[path.suffix.lower()](take, path, progress)
-
-
-def check_export(path: Path, *, overwrite: bool) -> None:
-    """Refuse, before any work is done, what `export` would refuse afterwards.
-
-    Raises:
-        InputError: If the suffix is unknown or the folder does not exist.
-        OutputExistsError: If the file exists and may not be replaced.
-    """
-    if path.suffix.lower() not in _DOORS:
-        known = ", ".join(sorted(_DOORS))
-        raise InputError(f"cannot export to '{path.name}'; choose a name that ends in {known}")
-    if not path.parent.is_dir():
-        raise InputError(f"the folder {path.parent} does not exist; create it first")
-    if path.exists() and not overwrite:
-        raise OutputExistsError(f"{path} exists already; choose another name or pass --overwrite")
-
-
-def _write_glb(take: Take, path: Path, progress: Progress) -> Path:
-    from marey.io.gltf import write_gltf
-
-    write_gltf(take.motion, path)
-    return path
-
-
-def _write_amass(take: Take, path: Path, progress: Progress) -> Path:
-    from marey.io.amass import write_amass
-
-    return write_amass(take.motion, path)[0]
-
-
-def _write_overlay(take: Take, path: Path, progress: Progress) -> Path:
+    check_export(path, overwrite=overwrite, sources=[clip.path for clip in take.clips])
+    if path.suffix.lower() != ".mp4":
+        return write_motion(take.motion, path, overwrite=overwrite)
     from marey.view.overlay import write_overlay
 
     write_overlay(take, path, progress=progress)
-    return path
+    return (path,)
 
 
-_DOORS: dict[str, Callable[[Take, Path, Progress], Path]] = {
-    ".glb": _write_glb,
-    ".npz": _write_amass,
-    ".mp4": _write_overlay,
-}
+def check_export(path: Path, *, overwrite: bool, sources: list[Path]) -> None:
+    """Refuse, before any work is done, what `export` would refuse afterwards.
+
+    Args:
+        path: Where to write.
+        overwrite: Whether an existing file may be replaced.
+        sources: Videos that must not be replaced in any case.
+
+    Raises:
+        InputError: If the suffix is unknown, the folder does not exist or a source is meant.
+        OutputExistsError: If the file exists and may not be replaced.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        known = ", ".join(SUFFIXES)
+        raise InputError(f"cannot export to '{path.name}'; choose a name that ends in {known}")
+    if not path.parent.is_dir():
+        raise InputError(f"the folder {path.parent} does not exist; create it first")
+    if path.resolve() in [source.resolve() for source in sources]:
+        raise InputError(f"{path} is the video itself; choose another name for the export")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; choose the name of a file")
+    refuse_existing(path, overwrite=overwrite)

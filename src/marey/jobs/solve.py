@@ -18,32 +18,13 @@ from marey.core import Clip, Take
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
 from marey.io.video import probe_clip, read_frames
-from marey.models.wholebody import WholeBodyEstimator
+from marey.jobs.options import SolveOptions
 from marey.models.detector import SsdPersonDetector
 from marey.models.protocols import LandmarkEstimator, PersonDetector
+from marey.models.wholebody import WholeBodyEstimator
 
 _DEFAULT_FOV_DEG = 53.0
 """Along the longer side: between a phone's wide lens (65) and a camcorder zoomed in a little."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SolveOptions:
-    """What a user may choose for `solve`."""
-
-    fov_deg: float | None = None
-    """Field of view along the longer image side, degrees (53 unless said)."""
-    focal_px: float | None = None
-    """Focal length, px; instead of the field of view."""
-    body: str = "marey-h"
-    """Body to fit: marey-h, or the path of your own SMPL, SMPL-H or SMPL-X file."""
-    detector: Path | None = None
-    """Your own person detector (ONNX: YOLOX or RTMDet) instead of the shipped one."""
-    landmarks: Path | None = None
-    """Your own whole-body estimator (ONNX: RTMPose or DWPose) instead of the shipped one."""
-    detect_every: int = 6
-    """Frames between two runs of the person detector."""
-    min_height: float = 64.0
-    """Smallest person to follow, px."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,17 +89,19 @@ def choose_view(clip: Clip, options: SolveOptions) -> PinholeView:
         InputError: If both or impossible values are given.
     """
     if options.fov_deg is not None and options.focal_px is not None:
-        raise InputError("give either --fov or --focal-px, not both: they say the same thing")
+        raise InputError(
+            "give either the field of view or the focal length, not both: they say the same thing"
+        )
     longer = max(clip.size)
     focal = options.focal_px
     if focal is None:
         fov = _DEFAULT_FOV_DEG if options.fov_deg is None else options.fov_deg
         if not 1 <= fov <= 170:
-            raise InputError(f"--fov must be between 1 and 170 degrees, got {fov:g}")
+            raise InputError(f"the field of view must be between 1 and 170 degrees, got {fov:g}")
         focal = longer / 2 / math.tan(math.radians(fov) / 2)
     if not 0.05 * longer <= focal <= 100 * longer:
         raise InputError(
-            f"--focal-px {focal:g} does not suit a picture {longer} px long; "
+            f"a focal length of {focal:g} px does not suit a picture {longer} px long; "
             "common lenses lie between half and three times that length"
         )
     return PinholeView(float(focal), (clip.size[0] / 2, clip.size[1] / 2))

@@ -1,0 +1,24 @@
+"""What a user may choose for `solve`; apart from it, so that `marey --help` loads no network."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolveOptions:
+    """What a user may choose for `solve`."""
+
+    fov_deg: float | None = None
+    """Field of view along the longer image side, degrees (53 unless said)."""
+    focal_px: float | None = None
+    """Focal length, px; instead of the field of view."""
+    body: str = "marey-h"
+    """Body to fit: marey-h, or the path of your own SMPL, SMPL-H or SMPL-X file."""
+    detector: Path | None = None
+    """Your own person detector (ONNX: YOLOX or RTMDet) instead of the shipped one."""
+    landmarks: Path | None = None
+    """Your own whole-body estimator (ONNX: RTMPose or DWPose) instead of the shipped one."""
+    detect_every: int = 6
+    """Frames between two runs of the person detector."""
+    min_height: float = 64.0
+    """Smallest person to follow, px."""
