@@ -19,12 +19,12 @@ not exported: glTF skins linearly.
 """
 
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from marey import __version__
 from marey.body.model import Body
 from marey.core import BodyMotion, Rig
 from marey.core.errors import FormatError, InputError
@@ -145,7 +145,7 @@ def _describe(motion: BodyMotion, provenance: Mapping[str, Any]) -> dict[str, An
         "people": [{"name": name, "shape": shape} for name, shape in people],
         "provenance": dict(provenance),
     }
-    return {"generator": f"marey {__version__}", "extras": {"marey": extras}}
+    return {"generator": f"marey {version('marey')}", "extras": {"marey": extras}}
 
 
 def _people(glb: GlbWriter) -> list[dict[str, Any]]:
