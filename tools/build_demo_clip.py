@@ -40,9 +40,9 @@ TARGET = Path(__file__).resolve().parents[1] / "src" / "marey" / "assets" / "dem
 CARD = """\
 # demo
 
-`balance.mp4`: {seconds:.2f} s, {frames} frames at {rate:.0f} frames per second, {width}x{height} px,
-no sound. A man walks along a narrow beam, nearly loses his balance and regains it; hands and feet
-are in view, his face was pixelated by the makers. A bystander stands in the background.
+`balance.mp4`: {seconds:.2f} s, {frames} frames at {rate:.0f} frames per second, {width}x{height}
+px, no sound. A man walks along a narrow beam, nearly loses his balance and regains it; hands and
+feet are in view, his face was pixelated by the makers. A bystander stands in the background.
 
 Origin: Python package `{package}`, `{member}`
 (sha256 {source_hash}).
