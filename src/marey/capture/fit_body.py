@@ -33,13 +33,13 @@ _INDEPENDENT_FRAMES = 3.0
 class FitOptions:
     """How the body is fitted."""
 
-    space_sigma: tuple[float, float, float] = (0.05, 0.05, 0.10)
+    space_sigma: tuple[float, float, float] = (0.15, 0.15, 0.20)
     """Trust in the network's 3D landmarks: across, down, along the view (m)."""
-    joint_acceleration: float = 60.0
+    joint_acceleration: float = 40.0
     """rad/s^2 expected of limbs."""
-    trunk_acceleration: float = 25.0
+    trunk_acceleration: float = 15.0
     """rad/s^2 expected of root, spine, neck, head and collars."""
-    root_acceleration: float = 8.0
+    root_acceleration: float = 5.0
     """m/s^2 expected of the root."""
     window: int = 240
     ahead: int = 20
@@ -206,4 +206,4 @@ def _smoothness(chain: Chain, options: FitOptions) -> Smoothness:
         options.trunk_acceleration if joint in trunk else options.joint_acceleration
         for joint in chain.joints
     ]
-    return Smoothness(joint_sigma=torch.tensor(sigma), root_sigma=options.root_acceleration)
+    return Smoothness(joint_sigma=torch.tensor(sigma, dtype=torch.float32), root_sigma=options.root_acceleration)

@@ -55,8 +55,8 @@ class TrackOptions:
     """How long a place without landmarks worth following is not looked at again, s."""
     min_overlap: float = 0.2
     """A box that shares less than this with the frame before has jumped to someone else."""
-    min_duration: float = 0.3
-    """Shorter tracks are noise, s."""
+    min_duration: float = 0.5
+    """Shorter tracks are noise, s; in a shorter clip, half of it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -111,6 +111,7 @@ class PeopleTracker:
         self._rejected: list[tuple[float, Float[np.ndarray, "4"]]] = []
         self._since_detection = 10**9
         self._hurry = True
+        self._num_frames = 0
 
     def push(self, index: int, time: float, image: Image, *, cut: bool = False) -> None:
         """Take the next frame.
@@ -134,11 +135,12 @@ class PeopleTracker:
             self._associate(index, time, image, detection.result()[0])
         self._record(index)
         self._forget(time)
+        self._num_frames += 1
 
     def finish(self, frame_rate: float) -> list[FollowedPerson]:
         """End all tracks and return the people, in order of appearance, without fleeting ones."""
         self._end(self._tracks)
-        needed = max(2, round(self.options.min_duration * frame_rate))
+        needed = min(round(self.options.min_duration * frame_rate), (self._num_frames + 1) // 2)
         kept = [
             person
             for person in self._finished
