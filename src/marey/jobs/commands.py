@@ -80,11 +80,11 @@ def export_take(source: Path, target: Path, *, talk: Talk) -> None:
 
 def solve_demo(folder: Path, *, talk: Talk) -> None:
     """Solve the bundled clip into a folder."""
-    from marey.assets import demo_clip
+    from marey.assets import find_asset
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give the name of a folder")
-    clip = demo_clip()
+    clip = find_asset("demo", "balance.mp4")
     folder.mkdir(parents=True, exist_ok=True)
     solve_video(
         clip,
