@@ -39,6 +39,11 @@ def find_asset(asset: str, file: str = "model.onnx") -> Path:
     return path
 
 
+def demo_clip() -> Path:
+    """Return the path of the short real recording that comes with marey."""
+    return find_asset("demo", "balance.mp4")
+
+
 def _read_digest(card: Path, file: str) -> str:
     text = card.read_text(encoding="utf-8") if card.is_file() else ""
     line = re.search(rf"^sha256 {re.escape(file)}: ([0-9a-f]{{64}})$", text, re.MULTILINE)

@@ -27,7 +27,9 @@ def describe_torso(
     height, width = image.shape[:2]
     if not np.isfinite(corners).all():
         return None
-    inside = (corners >= 0).all() and (corners[:, 0] < width).all() and (corners[:, 1] < height).all()
+    inside = (
+        (corners >= 0).all() and (corners[:, 0] < width).all() and (corners[:, 1] < height).all()
+    )
     if not inside:
         return None
     grid = np.linspace(0.1, 0.9, _SIDE)
@@ -47,9 +49,7 @@ def describe_torso(
     return (counts / counts.sum()).astype(np.float32)
 
 
-def similarity(
-    a: Float[np.ndarray, "B"] | None, b: Float[np.ndarray, "B"] | None
-) -> float | None:
+def similarity(a: Float[np.ndarray, "B"] | None, b: Float[np.ndarray, "B"] | None) -> float | None:
     """Return the overlap of two histograms, or None if either is unknown."""
     if a is None or b is None:
         return None

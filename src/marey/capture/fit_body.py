@@ -127,8 +127,8 @@ def _find_shape(
     part = problem.take(best)
     first = solve_frames(part, start[best], LmOptions(iterations=12))
     free = pose_columns(problem.chain, shape=True)
-    # What a detector calls a hip is not where a rig's hip turns, and that error is the same in every
-    # frame: many frames weigh as much as a few independent ones.
+    # What a detector calls a hip is not where a rig's hip turns, and that error is the same in
+    # every frame: many frames weigh as much as a few independent ones.
     sigma = (_INDEPENDENT_FRAMES / len(best)) ** 0.5
     joint = replace(part, active=free, shape_sigma=sigma)
     return solve_shared_shape(joint, first.pose, iterations=12).pose.shape[0]
@@ -176,8 +176,11 @@ def _solve_windows(
         for window, keep in windows(span, size=options.window, ahead=options.ahead):
             seam = max(span.start, keep.start - 2)
             frames = slice(seam, window.stop)
-            first = Pose(start.rotation[frames].clone(), start.translation[frames].clone(),
-                         start.shape[frames])
+            first = Pose(
+                start.rotation[frames].clone(),
+                start.translation[frames].clone(),
+                start.shape[frames],
+            )
             settled = keep.start - seam
             first.rotation[:settled] = rotation[seam : keep.start]
             first.translation[:settled] = translation[seam : keep.start]
@@ -206,4 +209,6 @@ def _smoothness(chain: Chain, options: FitOptions) -> Smoothness:
         options.trunk_acceleration if joint in trunk else options.joint_acceleration
         for joint in chain.joints
     ]
-    return Smoothness(joint_sigma=torch.tensor(sigma, dtype=torch.float32), root_sigma=options.root_acceleration)
+    return Smoothness(
+        joint_sigma=torch.tensor(sigma, dtype=torch.float32), root_sigma=options.root_acceleration
+    )

@@ -1,11 +1,12 @@
 """Wrist and fingers of one hand, fitted to its 21 keypoints while the body is held.
 
 The second of the two stages HardMo's supplement describes: the body has placed the elbow, which
-is the root of the hand's chain and does not move here. Where a hand is not seen, its wrist keeps the
-body's answer and the fingers go to rest through the sequence prior.
+is the root of the hand's chain and does not move here. Where a hand is not seen, its wrist keeps
+the body's answer and the fingers go to rest through the sequence prior.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -26,15 +27,26 @@ _FINGER_ACCELERATION = 60.0
 _MIN_POINTS = 8
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """What the body's fit says about an arm, camera axes; NaN where not solved."""
+
+    elbow_rotation: Float[Tensor, "L 3 3"]
+    """World rotation."""
+    elbow_position: Float[Tensor, "L 3"]
+    """m"""
+    wrist: Float[Tensor, "L 3 3"]
+    """Local rotation."""
+    shape: Float[Tensor, "S"]
+
+
 def solve_hand(
     chain: Chain,
     observation: Observation,
+    arm: Arm,
+    *,
     view: PinholeView,
     time: Float[np.ndarray, "L"],
-    *,
-    elbow: tuple[Float[Tensor, "L 3 3"], Float[Tensor, "L 3"]],
-    wrist: Float[Tensor, "L 3 3"],
-    shape: Float[Tensor, "S"],
     solved: Bool[np.ndarray, "L"],
     advance: Callable[[int], None],
 ) -> Float[Tensor, "L J 3 3"]:
@@ -43,11 +55,9 @@ def solve_hand(
     Args:
         chain: The hand chain: elbow, wrist, fingers.
         observation: The hand's keypoints in the chain's order.
+        arm: Where the body's fit holds the hand.
         view: The camera.
         time: Time of each frame, s.
-        elbow: World rotation and position of the elbow, camera axes; NaN where not solved.
-        wrist: Local rotation of the wrist from the body's fit.
-        shape: The person's shape.
         solved: Frames to solve.
         advance: Called with the number of frames finished.
 
@@ -57,13 +67,13 @@ def solve_hand(
     """
     rest = exp_so3(rotation_prior(chain.joints).mean)
     rotation = rest.expand(len(time), -1, -1, -1).clone()
-    rotation[:, 0], rotation[:, 1] = elbow[0], wrist
-    start = Pose(rotation, elbow[1], shape.expand(len(time), -1))
+    rotation[:, 0], rotation[:, 1] = arm.elbow_rotation, arm.wrist
+    start = Pose(rotation, arm.elbow_position, arm.shape.expand(len(time), -1))
     seen = ((observation.image_weight > 0).sum(1) >= _MIN_POINTS).numpy() & solved
     if not seen.any():
         advance(len(time))
         return _mark_unsolved(rotation, solved)
-    problem = _make_problem(chain, observation, view, wrist)
+    problem = _make_problem(chain, observation, view, arm.wrist)
     single = _solve_single(problem, start, seen)
     return _solve_windows(problem, single, time, solved=solved, advance=advance)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from marey.body import Body
 from marey.capture.fit_body import FitOptions, solve_body
-from marey.capture.fit_hands import solve_hand
+from marey.capture.fit_hands import Arm, solve_hand
 from marey.capture.observe import PinholeView, observe
 from marey.capture.spans import bridge_gaps
 from marey.capture.threads import side_by_side
@@ -76,29 +76,30 @@ def fit_person(
     if not observed.any():
         return None
     solved = bridge_gaps(observed, time, max_gap=options.max_gap)
-    seen = observe(
-        bodies.trunk, keypoints2d, keypoints3d, view, space_sigma=options.space_sigma
-    )
+    seen = observe(bodies.trunk, keypoints2d, keypoints3d, view, space_sigma=options.space_sigma)
     pose = solve_body(
-        bodies.trunk, seen, view, time,
-        observed=observed, solved=solved, options=options, advance=advance,
+        bodies.trunk,
+        seen,
+        view,
+        time,
+        observed=observed,
+        solved=solved,
+        options=options,
+        advance=advance,
     )
     rotation = _whole_body(bodies, pose)
     placed = place(bodies.trunk, pose)
 
     def fit_hand(side: str) -> Float[Tensor, "L J 3 3"]:
         chain, elbow = bodies.hands[side], bodies.trunk.index(f"{side}_elbow")
-        return solve_hand(
-            chain,
-            observe(chain, keypoints2d, keypoints3d, view, space_sigma=_HAND_SIGMA),
-            view,
-            time,
-            elbow=(placed.rotation[:, elbow], placed.joints[:, elbow]),
+        arm = Arm(
+            elbow_rotation=placed.rotation[:, elbow],
+            elbow_position=placed.joints[:, elbow],
             wrist=pose.rotation[:, bodies.trunk.index(f"{side}_wrist")],
             shape=pose.shape[0],
-            solved=solved,
-            advance=advance,
         )
+        seen = observe(chain, keypoints2d, keypoints3d, view, space_sigma=_HAND_SIGMA)
+        return solve_hand(chain, seen, arm, view=view, time=time, solved=solved, advance=advance)
 
     hands = side_by_side(fit_hand, tuple(bodies.hands), workers=2)
     for side, hand in zip(bodies.hands, hands, strict=True):
@@ -146,7 +147,7 @@ def _root(pose: Pose) -> Float[np.ndarray, "L 7"]:
 
 
 def _quaternions(rotation: Float[Tensor, "L J 3 3"]) -> Float[np.ndarray, "L J 4"]:
-    """Matrices to quaternions wxyz, continuous in sign over time; NaN stays NaN."""
+    """Matrices to quaternions wxyz with w >= 0; NaN stays NaN."""
     matrices = rotation.numpy()
     result = np.full((*matrices.shape[:2], 4), np.nan, np.float32)
     sound = np.isfinite(matrices).all((1, 2, 3))

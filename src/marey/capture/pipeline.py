@@ -49,7 +49,7 @@ class Timings:
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def measure(self, stage: str):  # noqa: ANN201 - a generator context manager
+    def measure(self, stage: str):
         """Add the time of a block to a stage."""
         start = clock.perf_counter()
         try:
@@ -198,7 +198,7 @@ def _fit_everyone(
 
 def _camera(clip: Clip, view: PinholeView, world: World) -> Cameras:
     K = np.array([[view.focal, 0, view.centre[0]], [0, view.focal, view.centre[1]], [0, 0, 1]])
-    pose: Float[np.ndarray, "7"] = world.T_cam_world()
+    pose: Float[np.ndarray, 7] = world.T_cam_world()
     return Cameras(
         names=(clip.path.stem,),
         model="pinhole",

@@ -32,12 +32,15 @@ def find_shared_world(body: Body, motions: list[BodyMotion]) -> World:
         feet.append(foot)
         resting.append(_resting(foot, motion.time[sound]))
     return find_world(
-        np.concatenate(heads), np.concatenate(pelvises), np.concatenate(feet), np.concatenate(resting)
+        np.concatenate(heads),
+        np.concatenate(pelvises),
+        np.concatenate(feet),
+        np.concatenate(resting),
     )
 
 
 def to_world(body: Body, motion: BodyMotion, world: World) -> BodyMotion:
-    """Turn one motion from camera axes into world axes and mark which foot points touch the floor."""
+    """Turn one motion from camera into world axes and mark which foot points touch the floor."""
     sound = np.isfinite(motion.T_world_root[0]).all(-1)
     root = motion.T_world_root.copy()
     turned = Rotation.from_matrix(world.R_world_cam) * Rotation.from_quat(

@@ -16,8 +16,14 @@ from marey.core.skeleton import mirror_name
 
 _LEGS = ("hip", "knee", "ankle", "heel", "big_toe", "small_toe")
 _ARMS = ("shoulder", "elbow", "wrist")
-_HAND = ("hand_wrist", *(f"{digit}{k}" for digit in ("thumb", "index", "middle", "ring", "pinky")
-                         for k in (1, 2, 3, 4)))
+_HAND = (
+    "hand_wrist",
+    *(
+        f"{digit}{k}"
+        for digit in ("thumb", "index", "middle", "ring", "pinky")
+        for k in (1, 2, 3, 4)
+    ),
+)
 _LIMBS = ((_LEGS, ()), (_ARMS, _HAND))
 """Points that decide, and points that follow the decision."""
 

@@ -108,7 +108,7 @@ class PeopleTracker:
         self.points = _Points.of(estimator.skeleton)
         self._tracks: list[_Track] = []
         self._finished: list[FollowedPerson] = []
-        self._rejected: list[tuple[float, Float[np.ndarray, "4"]]] = []
+        self._rejected: list[tuple[float, Float[np.ndarray, 4]]] = []
         self._since_detection = 10**9
         self._hurry = True
         self._num_frames = 0
@@ -350,9 +350,7 @@ class _Points:
         )
 
 
-def _match(
-    boxes: Float[np.ndarray, "D 4"], tracks: list[_Track]
-) -> Iterator[tuple[int, _Track]]:
+def _match(boxes: Float[np.ndarray, "D 4"], tracks: list[_Track]) -> Iterator[tuple[int, _Track]]:
     """Pair detections with tracks one to one, by overlap."""
     if len(boxes) == 0 or not tracks:
         return

@@ -45,7 +45,7 @@ class NothingFoundError(InputError):
     """The input could be read but contains nothing to work on."""
 
 
-class EnvironmentFault(MareyError, RuntimeError):  # noqa: N818 - names the branch, not one error
+class EnvironmentFault(MareyError, RuntimeError):
     """The machine or the installation lacks something marey needs."""
 
     exit_code = 3

@@ -1,0 +1,1 @@
+"""The least-squares heart: costs with analytic derivatives, batched and sequence solvers."""

@@ -35,8 +35,9 @@ def body_chain(body: Body) -> Chain:
     Knuckles ride on the wrist: where they are decides its rotation, not the fingers'.
     """
     names = (body.rig.root, *body.rig.joints)
-    fingers = tuple(f"{side}_{digit}{k}" for side in ("left", "right") for digit in _DIGITS
-                    for k in (1, 2, 3))
+    fingers = tuple(
+        f"{side}_{digit}{k}" for side in ("left", "right") for digit in _DIGITS for k in (1, 2, 3)
+    )
     keep = tuple(name for name in names if name not in fingers)
     points = tuple(name for name in BODY_POINTS if find_point(body, name) is not None)
     return _cut(body, keep, points)

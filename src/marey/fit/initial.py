@@ -64,9 +64,7 @@ def initial_pose(
     return Pose(rotation, landmarks.new_zeros(num_frames, 3), shape.expand(num_frames, -1).clone())
 
 
-def _aim_limb(
-    chain: Chain, limb: _Limb, landmarks: Tensor, rest: Tensor, rotation: Tensor
-) -> None:
+def _aim_limb(chain: Chain, limb: _Limb, landmarks: Tensor, rest: Tensor, rotation: Tensor) -> None:
     upper, lower = chain.index(limb.upper), chain.index(limb.lower)
     end_offset = _rest_of(chain, limb.end, rest) - rest[lower]
     start, middle, end = (

@@ -29,8 +29,12 @@ _FREE = 10.0
 """A limit (rad) that no rotation vector reaches."""
 
 
+def _same(value: float) -> _Triple:
+    return (value, value, value)
+
+
 def _even(sigma: float, limit: float) -> _Range:
-    return _Range((0, 0, 0), (sigma,) * 3, (-limit,) * 3, (limit,) * 3)
+    return _Range((0, 0, 0), _same(sigma), _same(-limit), _same(limit))
 
 
 def _finger(base: bool) -> _Range:
@@ -64,7 +68,7 @@ for _name in ("index", "middle", "ring", "pinky"):
 
 _UNKNOWN = _even(0.3, _FREE)
 """For joints outside the table (eyes, a hand joint): near rest, without limits."""
-_ROOT = _Range((0, 0, 0), (torch.inf,) * 3, (-_FREE,) * 3, (_FREE,) * 3)
+_ROOT = _Range((0, 0, 0), _same(torch.inf), _same(-_FREE), _same(_FREE))
 
 
 def rotation_prior(joints: tuple[str, ...]) -> RotationPrior:

@@ -81,9 +81,7 @@ class Problem:
         gradient[:, span] += pulls[:, joints]
         if self.moves_shape:
             first = column[3 * num_joints + 3]
-            hessian[:, range(first, len(column)), range(first, len(column))] += (
-                self.shape_sigma**-2
-            )
+            hessian[:, range(first, len(column)), range(first, len(column))] += self.shape_sigma**-2
             gradient[:, first:] += pose.shape / self.shape_sigma**2
 
 

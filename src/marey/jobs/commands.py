@@ -80,11 +80,11 @@ def export_take(source: Path, target: Path, *, talk: Talk) -> None:
 
 def solve_demo(folder: Path, *, talk: Talk) -> None:
     """Solve the bundled clip into a folder."""
-    from marey.assets import find_asset
+    from marey.assets import demo_clip
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give the name of a folder")
-    clip = find_asset("demo", "balance.mp4")
+    clip = demo_clip()
     folder.mkdir(parents=True, exist_ok=True)
     solve_video(
         clip,

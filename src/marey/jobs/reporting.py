@@ -30,9 +30,11 @@ _LABELS = {
 @contextmanager
 def report(*, quiet: bool, as_json: bool) -> Iterator[Report]:
     """Yield the progress function that suits how marey was called."""
+    console = Console(stderr=True)
     if as_json:
         yield _JsonLines()
-    elif quiet:
+    elif quiet or not console.is_terminal:
+        # A log file wants no bars.
         yield silent
     else:
         columns = (
@@ -43,7 +45,7 @@ def report(*, quiet: bool, as_json: bool) -> Iterator[Report]:
             TextColumn("left"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=Console(stderr=True)) as bars:
+        with Progress(*columns, console=console) as bars:
             yield _Bars(bars)
 
 

@@ -1,0 +1,1 @@
+"""The verbs: detect, track, estimate, lift, fit; `pipeline` alone knows their order."""

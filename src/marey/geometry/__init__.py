@@ -1,0 +1,1 @@
+"""Rotations, projection, alignment and a plain z-buffer, batched."""
