@@ -19,6 +19,7 @@ from pathlib import Path
 import onnxruntime
 import torch
 
+from benchmarks._scenes import first_camera, first_view
 from marey.assets import find_asset
 from marey.body import load_body
 from marey.capture.observe import observe
@@ -34,8 +35,6 @@ from marey.models.detector import SsdPersonDetector
 from marey.models.hands import HandEstimator
 from marey.models.wholebody import WholeBodyEstimator
 from marey.synthetic.scene import synthetic_scene
-
-from benchmarks._scenes import first_camera, first_view
 
 _ADAM_STEPS = 300
 _ADAM_RATE = 0.02
@@ -145,9 +144,7 @@ def _run_networks(clip: Path, num_frames: int) -> float:
 
 
 def _default_session(asset: str) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(
-        str(find_asset(asset)), providers=["CPUExecutionProvider"]
-    )
+    return onnxruntime.InferenceSession(str(find_asset(asset)), providers=["CPUExecutionProvider"])
 
 
 if __name__ == "__main__":

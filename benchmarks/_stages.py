@@ -76,7 +76,7 @@ class MeteredDetector(SsdPersonDetector):
 
     meter: Meter
 
-    def detect(self, images):  # noqa: ANN001, ANN201 - as in the class above
+    def detect(self, images):
         """Find people."""
         with self.meter.thread("detect"):
             return super().detect(images)
@@ -88,7 +88,7 @@ class MeteredBody(BlazePoseEstimator):
 
     meter: Meter
 
-    def estimate(self, image, crop):  # noqa: ANN001, ANN201 - as in the class above
+    def estimate(self, image, crop):
         """Find the body's points."""
         with self.meter.thread("landmarks body"):
             return super().estimate(image, crop)
@@ -100,7 +100,7 @@ class MeteredHands(HandEstimator):
 
     meter: Meter
 
-    def estimate(self, image, crop):  # noqa: ANN001, ANN201 - as in the class above
+    def estimate(self, image, crop):
         """Find a hand's points."""
         with self.meter.thread("landmarks hands"):
             return super().estimate(image, crop)
@@ -112,7 +112,7 @@ class MeteredEstimator(WholeBodyEstimator):
 
     meter: Meter
 
-    def estimate(self, image, box, previous=None):  # noqa: ANN001, ANN201 - as above
+    def estimate(self, image, box, previous=None):
         """Find everything of one person."""
         with self.meter.thread("estimate"):
             return super().estimate(image, box, previous)

@@ -197,23 +197,26 @@ def _format_race(race: FitRace) -> str:
 
 def _format_report(machine: Machine, sections: list[str], metrics: list[Metric]) -> str:
     figures = format_verdicts([Verdict(metric=m, baseline=None, worse=False) for m in metrics])
-    return "\n\n".join(
-        [
-            "# Speed and memory",
-            "Written by `python -m benchmarks.run --write`; `make bench` compares with "
-            "`benchmarks/baseline.json`.",
-            format_machine(machine),
-            "Clips are re-encoded so that their shorter side is 720 px. The whole of `marey solve` "
-            "runs without the overlay, networks and body loaded before; median of three runs after "
-            "one to warm up. Stages overlap, so shares are of processor time, taken in the thread "
-            "that works (decoding: in a run by itself); phases are wall time.",
-            *sections,
-            "## Figures",
-            figures,
-            f"Peak memory is that of a fresh process; the long clip is the same one played forth "
-            f"and back {_ROUNDS} times. Its ratio must not exceed {_MAX_GROWTH:.2f}.",
-        ]
-    ) + "\n"
+    return (
+        "\n\n".join(
+            [
+                "# Speed and memory",
+                "Written by `python -m benchmarks.run --write`; `make bench` compares with "
+                "`benchmarks/baseline.json`.",
+                format_machine(machine),
+                "Clips are re-encoded so that their shorter side is 720 px. The whole of `marey solve` "
+                "runs without the overlay, networks and body loaded before; median of three runs after "
+                "one to warm up. Stages overlap, so shares are of processor time, taken in the thread "
+                "that works (decoding: in a run by itself); phases are wall time.",
+                *sections,
+                "## Figures",
+                figures,
+                f"Peak memory is that of a fresh process; the long clip is the same one played forth "
+                f"and back {_ROUNDS} times. Its ratio must not exceed {_MAX_GROWTH:.2f}.",
+            ]
+        )
+        + "\n"
+    )
 
 
 def _finish(verdicts: list[Verdict], *, quick: bool) -> int:
@@ -222,8 +225,10 @@ def _finish(verdicts: list[Verdict], *, quick: bool) -> int:
         verdict.metric.key
         for verdict in verdicts
         if verdict.worse
-        or (not quick and "times the clip" in verdict.metric.key)
-        and verdict.metric.value > _MAX_GROWTH
+        or (
+            (not quick and "times the clip" in verdict.metric.key)
+            and verdict.metric.value > _MAX_GROWTH
+        )
     ]
     for key in broken:
         _say(f"worse than allowed: {key}")
