@@ -28,10 +28,10 @@ class _Limb:
 
 
 _LIMBS = (
-    _Limb("left_shoulder", "left_elbow", "left_wrist", (0, -1, 0)),
-    _Limb("right_shoulder", "right_elbow", "right_wrist", (0, 1, 0)),
-    _Limb("left_hip", "left_knee", "left_ankle", (1, 0, 0)),
-    _Limb("right_hip", "right_knee", "right_ankle", (1, 0, 0)),
+    _Limb("left_shoulder", "left_elbow", "left_wrist", (0.0, -1.0, 0.0)),
+    _Limb("right_shoulder", "right_elbow", "right_wrist", (0.0, 1.0, 0.0)),
+    _Limb("left_hip", "left_knee", "left_ankle", (1.0, 0.0, 0.0)),
+    _Limb("right_hip", "right_knee", "right_ankle", (1.0, 0.0, 0.0)),
 )
 
 

@@ -34,13 +34,13 @@ def _same(value: float) -> _Triple:
 
 
 def _even(sigma: float, limit: float) -> _Range:
-    return _Range((0, 0, 0), _same(sigma), _same(-limit), _same(limit))
+    return _Range(_same(0.0), _same(sigma), _same(-limit), _same(limit))
 
 
 def _finger(base: bool) -> _Range:
     sway, twist = (0.15, 0.1) if base else (0.05, 0.05)
     edge = 0.35 if base else 0.1
-    return _Range((0, 0, -0.35), (twist, sway, 0.5), (-0.2, -edge, -1.75), (0.2, edge, 0.4))
+    return _Range((0.0, 0.0, -0.35), (twist, sway, 0.5), (-0.2, -edge, -1.75), (0.2, edge, 0.4))
 
 
 _RANGES: dict[str, _Range] = {
@@ -49,18 +49,24 @@ _RANGES: dict[str, _Range] = {
     "spine3": _even(0.2, 0.6),
     "neck": _even(0.3, 0.9),
     "head": _even(0.3, 0.9),
-    "left_hip": _Range((-0.2, 0, 0.05), (0.9, 0.5, 0.5), (-2.7, -1.4, -0.9), (0.9, 1.4, 1.7)),
-    "left_knee": _Range((0.35, 0, 0), (0.9, 0.12, 0.12), (-0.08, -0.4, -0.25), (2.7, 0.4, 0.25)),
-    "left_ankle": _Range((0, 0, 0), (0.4, 0.25, 0.25), (-0.8, -0.7, -0.7), (1.1, 0.7, 0.7)),
-    "left_foot": _Range((0, 0, 0), (0.25, 0.05, 0.05), (-1.2, -0.1, -0.1), (0.6, 0.1, 0.1)),
-    "left_collar": _Range((0, 0, 0), (0.15, 0.2, 0.2), (-0.4, -0.5, -0.4), (0.4, 0.5, 0.7)),
-    "left_shoulder": _Range((0, -0.2, -0.9), (0.6, 0.8, 0.9), (-2, -2.6, -2.4), (2, 1.6, 1.9)),
-    "left_elbow": _Range((0, -0.5, 0), (0.4, 0.9, 0.12), (-1.2, -2.8, -0.25), (1.2, 0.06, 0.25)),
-    "left_wrist": _Range((0, 0, 0), (0.6, 0.25, 0.4), (-1.7, -0.7, -1.5), (1.7, 0.7, 1.5)),
+    "left_hip": _Range((-0.2, 0.0, 0.05), (0.9, 0.5, 0.5), (-2.7, -1.4, -0.9), (0.9, 1.4, 1.7)),
+    "left_knee": _Range(
+        (0.35, 0.0, 0.0), (0.9, 0.12, 0.12), (-0.08, -0.4, -0.25), (2.7, 0.4, 0.25)
+    ),
+    "left_ankle": _Range((0.0, 0.0, 0.0), (0.4, 0.25, 0.25), (-0.8, -0.7, -0.7), (1.1, 0.7, 0.7)),
+    "left_foot": _Range((0.0, 0.0, 0.0), (0.25, 0.05, 0.05), (-1.2, -0.1, -0.1), (0.6, 0.1, 0.1)),
+    "left_collar": _Range((0.0, 0.0, 0.0), (0.15, 0.2, 0.2), (-0.4, -0.5, -0.4), (0.4, 0.5, 0.7)),
+    "left_shoulder": _Range(
+        (0.0, -0.2, -0.9), (0.6, 0.8, 0.9), (-2.0, -2.6, -2.4), (2.0, 1.6, 1.9)
+    ),
+    "left_elbow": _Range(
+        (0.0, -0.5, 0.0), (0.4, 0.9, 0.12), (-1.2, -2.8, -0.25), (1.2, 0.06, 0.25)
+    ),
+    "left_wrist": _Range((0.0, 0.0, 0.0), (0.6, 0.25, 0.4), (-1.7, -0.7, -1.5), (1.7, 0.7, 1.5)),
     "left_thumb1": _even(0.35, 1.0),
     "left_thumb2": _even(0.3, 1.1),
     "left_thumb3": _even(0.3, 1.3),
-    "jaw": _Range((0, 0, 0), (0.1, 0.02, 0.02), (-0.1, -0.1, -0.1), (0.6, 0.1, 0.1)),
+    "jaw": _Range((0.0, 0.0, 0.0), (0.1, 0.02, 0.02), (-0.1, -0.1, -0.1), (0.6, 0.1, 0.1)),
 }
 for _name in ("index", "middle", "ring", "pinky"):
     for _digit in (1, 2, 3):
@@ -68,7 +74,7 @@ for _name in ("index", "middle", "ring", "pinky"):
 
 _UNKNOWN = _even(0.3, _FREE)
 """For joints outside the table (eyes, a hand joint): near rest, without limits."""
-_ROOT = _Range((0, 0, 0), _same(torch.inf), _same(-_FREE), _same(_FREE))
+_ROOT = _Range((0.0, 0.0, 0.0), _same(torch.inf), _same(-_FREE), _same(_FREE))
 
 
 def rotation_prior(joints: tuple[str, ...]) -> RotationPrior:
