@@ -12,7 +12,9 @@ CAMERA_AXES = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]])
 def scene(pitch_deg: float, *, spread: float, lean: float = 0.0, frames: int = 200):
     """People stand at random places of a floor 1.5 m below a camera that looks down by `pitch`."""
     rng = np.random.default_rng(0)
-    place = np.stack([rng.uniform(-spread, spread, frames), 5 + rng.uniform(-spread, spread, frames)])
+    place = np.stack(
+        [rng.uniform(-spread, spread, frames), 5 + rng.uniform(-spread, spread, frames)]
+    )
     ground = np.stack([*place, np.full(frames, -1.5)], -1)
     head = ground + np.array([lean, 0.0, 1.6])
     pelvis = ground + np.array([0.0, 0.0, 0.9])

@@ -136,9 +136,7 @@ def test_uniform_motion_costs_nothing_and_survives():
     chain = small_chain()
     time = torch.arange(30, dtype=torch.float64) / 30
     truth = moving(chain, time.float())
-    solution = solve_sequence(
-        problem_of(chain, truth), truth, time, smoothness=smooth(chain)
-    )
+    solution = solve_sequence(problem_of(chain, truth), truth, time, smoothness=smooth(chain))
     error = (place(chain, solution.pose).points - place(chain, truth).points).norm(dim=-1)
     assert error.max() < 2e-3
 
@@ -186,7 +184,9 @@ def test_held_frames_stay():
     solution = solve_sequence(
         problem_of(chain, truth), start, time, smoothness=smooth(chain), held=held
     )
-    torch.testing.assert_close(solution.pose.translation[:2], start.translation[:2], atol=1e-5, rtol=0)
+    torch.testing.assert_close(
+        solution.pose.translation[:2], start.translation[:2], atol=1e-5, rtol=0
+    )
     assert (solution.pose.translation[8:] - truth.translation[8:]).abs().max() < 0.03
 
 

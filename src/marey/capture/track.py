@@ -42,7 +42,7 @@ class TrackOptions:
     new_score: float = 0.75
     """Landmark score needed to start a track."""
     new_candidates: int = 4
-    """Most newcomers to look at in one frame; the rest wait for the next detection."""
+    """Most newcomers to look at in a frame while others are followed; the rest wait."""
     min_height: float = 64.0
     """Smallest person, px; below it the landmarks mean nothing."""
     duplicate_oks: float = 0.7
@@ -229,7 +229,8 @@ class PeopleTracker:
             shared, _ = overlap(candidates, np.array([box for _, box in self._rejected]))
             candidates = candidates[(shared < 0.5).all(1)]
         # The largest first: a bystander at the far end can wait.
-        candidates = candidates[np.argsort(-area(candidates))][: self.options.new_candidates]
+        most = self.options.new_candidates if self.num_active else len(candidates)
+        candidates = candidates[np.argsort(-area(candidates))][:most]
         jobs: list[Future[PersonLandmarks]] = [
             self.pool.submit(self.estimator.estimate, image, box, None) for box in candidates
         ]

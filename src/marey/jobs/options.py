@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolveOptions:
     """What a user may choose for `solve`."""
 
-    fov_deg: float | None = None
+    fov_deg: Annotated[float | None, tyro.conf.arg(name="fov")] = None
     """Field of view along the longer image side, degrees (53 unless said)."""
     focal_px: float | None = None
     """Focal length, px; instead of the field of view."""
@@ -22,3 +25,5 @@ class SolveOptions:
     """Frames between two runs of the person detector."""
     min_height: float = 64.0
     """Smallest person to follow, px."""
+    far_people: bool = False
+    """Also look for small, far people in tiles of the frame (slower)."""

@@ -108,7 +108,8 @@ def choose_view(clip: Clip, options: SolveOptions) -> PinholeView:
 
 
 def _open_networks(options: SolveOptions) -> tuple[PersonDetector, LandmarkEstimator]:
-    detector: PersonDetector = SsdPersonDetector()
+    smallest = options.min_height if options.far_people else None
+    detector: PersonDetector = SsdPersonDetector(smallest_person=smallest)
     estimator: LandmarkEstimator = WholeBodyEstimator()
     if options.detector is not None:
         from marey.models.onnx_detector import open_detector
