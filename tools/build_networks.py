@@ -147,6 +147,7 @@ def build(network: Network, source: Path) -> None:
     feed_bytes(model, scale=network.scale, offset=network.offset)
     free_batch_axis(model)
     model = select(model, list(network.outputs.values()))
+    number_values(model)
     store_half(model)
     model.ir_version = 8
     model.producer_name = "marey tools/build_networks.py"
@@ -327,6 +328,46 @@ def free_batch_axis(model: onnx.ModelProto) -> None:
 def select(model: onnx.ModelProto, outputs: list[str]) -> onnx.ModelProto:
     """Keep only what the outputs depend on."""
     return Extractor(model).extract_model(["image"], outputs)
+
+
+def number_values(model: onnx.ModelProto) -> None:
+    """Sort the nodes and name the values in an order that only depends on what is computed.
+
+    The converter's order and names differ from run to run; without this every build would have
+    another checksum.
+    """
+    graph = model.graph
+    makers = {value: node for node in graph.node for value in node.output}
+    constants = read_constants(model)
+    names = {value.name: value.name for value in [*graph.input, *graph.output]}
+    order: list[onnx.NodeProto] = []
+    done: set[str] = set()
+
+    def visit(value: str) -> None:
+        if value in done or value in constants or value not in makers:
+            names.setdefault(value, f"v{len(names)}" if value else "")
+            return
+        done.add(value)
+        for source in makers[value].input:
+            visit(source)
+        names.setdefault(value, f"v{len(names)}")
+        order.append(makers[value])
+
+    sys.setrecursionlimit(10000)
+    for output in graph.output:
+        visit(output.name)
+    for node in order:
+        node.name = ""
+        node.input[:] = [names[value] for value in node.input]
+        node.output[:] = [names[value] for value in node.output]
+    for name, tensor in constants.items():
+        tensor.name = names[name]
+    tensors = sorted(graph.initializer, key=lambda tensor: int(tensor.name[1:]))
+    copies = [*order], [*tensors]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(copies[0])
+    graph.initializer.extend(copies[1])
+    graph.name = "network"
 
 
 def store_half(model: onnx.ModelProto) -> None:

@@ -7,11 +7,11 @@ A model must be self-contained: external data would let a file name other files 
 """
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
-from onnxruntime.capi import onnxruntime_pybind11_state as runtime_state
 
 from marey.core.errors import FormatError, InputError
 from marey.models.onnx_structure import refers_to_external_data
@@ -96,6 +96,8 @@ def _check_providers(providers: Sequence[str]) -> None:
         )
 
 
+# The module with the error classes has no type stubs.
+_STATE = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
 # onnxruntime raises classes of its own, which share no base but Exception.
 _RUNTIME_ERRORS: tuple[type[Exception], ...] = tuple(
     kind
@@ -111,5 +113,5 @@ _RUNTIME_ERRORS: tuple[type[Exception], ...] = tuple(
         "ModelLoaded",
         "NoModel",
     )
-    if isinstance(kind := getattr(runtime_state, name, None), type)
+    if isinstance(kind := getattr(_STATE, name, None), type)
 )

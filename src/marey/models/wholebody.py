@@ -2,7 +2,7 @@
 
 From frame to frame body and hands follow themselves: a result carries the crops in which to look
 next, and the detector's box only starts them and calls them back. A person with both hands costs
-three network calls per frame; a start costs six.
+three network calls per frame; a start costs six, or twelve for a person who is hard to see.
 """
 
 from dataclasses import dataclass, field
@@ -19,9 +19,11 @@ from marey.models.blazepose import (
 )
 from marey.models.crop import SquareCrop
 from marey.models.hands import HandEstimator, HandLandmarks, crop_from_body, crop_from_hand
-from marey.models.keypoints import WHOLE_BODY, combine_landmarks
+from marey.models.keypoints import WHOLE_BODY, combine_landmarks, rate_pose
 from marey.models.protocols import PersonLandmarks
 
+_WHOLE = 0.5
+"""Share of supported points (times score) below which a start looks into other directions."""
 _QUARTER_TURNS = (np.pi, np.pi / 2, -np.pi / 2)
 _WRIST, _INDEX, _PINKY = (
     {"left": 15, "right": 16},
@@ -87,26 +89,29 @@ class WholeBodyEstimator:
         box: Float[np.ndarray, "4"] | None,
         crops: FollowedCrops | None,
     ) -> PoseLandmarks:
+        angle = 0.0
         if crops is not None and crops.body.is_sound():
             followed = self.pose_network.estimate(image, crops.body)
-            if box is None or (followed.score >= self.min_score and _lies_in(followed, box)):
+            angle = crops.body.angle
+            if box is None or (rate_pose(followed) >= self.min_score and _lies_in(followed, box)):
                 return followed
         assert box is not None, "estimate needs a box, or a previous result of its own"
-        return self._start_body(image, box)
+        return self._start_body(image, box, angle)
 
     def _start_body(
-        self, image: UInt8[np.ndarray, "H W 3"], box: Float[np.ndarray, "4"]
+        self, image: UInt8[np.ndarray, "H W 3"], box: Float[np.ndarray, "4"], angle: float
     ) -> PoseLandmarks:
-        best = self._look_twice(image, crop_from_box(box))
-        if best.score >= self.min_score:
+        best = self._look_twice(image, crop_from_box(box, angle=angle))
+        quality = best.score * best.supported
+        if quality >= _WHOLE:
             return best
         # Somebody on their hands or on the floor: the network knows people with the trunk up only.
-        for angle in _QUARTER_TURNS:
-            turned = self._look_twice(image, crop_from_box(box, angle=angle))
-            if turned.score > best.score:
-                best = turned
-            if best.score >= self.min_score:
-                break
+        # Upright, or as before, is likelier, so other directions must win clearly.
+        quality = 1.5 * quality + 0.1
+        for turn in _QUARTER_TURNS:
+            turned = self._look_twice(image, crop_from_box(box, angle=angle + turn))
+            if turned.score * turned.supported > quality:
+                best, quality = turned, turned.score * turned.supported
         return best
 
     def _look_twice(self, image: UInt8[np.ndarray, "H W 3"], crop: SquareCrop) -> PoseLandmarks:
@@ -123,7 +128,7 @@ class WholeBodyEstimator:
     ) -> HandLandmarks | None:
         wrist = pose.position[_WRIST[side]]
         visible = pose.visibility[_WRIST[side]] >= self.min_wrist
-        if not self.hands or not visible or pose.score < self.min_score:
+        if not self.hands or not visible or rate_pose(pose) < self.min_score:
             return None
         if crop is not None:
             hand = self.hand_network.estimate(image, crop)

@@ -19,12 +19,15 @@ _MIN_PEAK = 0.5
 
 def refine_points(
     points: Float[np.ndarray, "K 2"], heatmaps: Float[np.ndarray, "K S S"]
-) -> Float[np.ndarray, "K 2"]:
+) -> tuple[Float[np.ndarray, "K 2"], Float[np.ndarray, "K"]]:
     """Move each point to the mean of its heat map in a window around it.
 
     Args:
         points: px of the crop.
         heatmaps: Logits, row then column.
+
+    Returns:
+        The points, and the highest probability in the window of each.
     """
     count, size = len(points), heatmaps.shape[-1]
     reach = np.arange(-_REACH, _REACH + 1)
@@ -43,5 +46,6 @@ def refine_points(
     total = np.maximum(weight.sum((1, 2)), 1e-9)
     mean = np.stack([(weight.sum(1) * columns).sum(1), (weight.sum(2) * rows).sum(1)], 1)
     mean = mean / total[:, None] * _STRIDE
-    clear = weight.max((1, 2)) >= _MIN_PEAK
-    return np.where(clear[:, None], mean, points).astype(points.dtype)
+    peak = weight.max((1, 2))
+    clear = peak[:, None] >= _MIN_PEAK
+    return np.where(clear, mean, points).astype(points.dtype), peak

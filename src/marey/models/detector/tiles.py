@@ -1,7 +1,7 @@
 """Overlapping square tiles, so that people who are small in a large frame become large enough."""
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 
 Window = tuple[int, int, int, int]
 """x0 y0 x1 y1 of a part of the image, in whole px."""
@@ -45,8 +45,8 @@ def touches_inner_border(
     return left | top | right | bottom
 
 
-def _spread(length: int, tile: int) -> Int[np.ndarray, "n"]:
+def _spread(length: int, tile: int) -> list[int]:
     if tile >= length:
-        return np.array([0])
-    count = int(np.ceil((length - tile) / (tile * 2 / 3))) + 1
-    return np.linspace(0, length - tile, count).round().astype(int)
+        return [0]
+    steps = int(np.ceil((length - tile) / (tile * 2 / 3)))
+    return [round(i * (length - tile) / steps) for i in range(steps + 1)]
