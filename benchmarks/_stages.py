@@ -15,6 +15,7 @@ from threading import Lock
 
 from marey.body import load_body
 from marey.capture.pipeline import CaptureOptions, Timings, fit_people, see_people
+from marey.capture.track import TrackOptions
 from marey.io.take import write_take
 from marey.io.video import probe_clip, read_frames
 from marey.jobs.options import SolveOptions
@@ -136,7 +137,7 @@ class Profile:
         return self.num_frames / self.wall["total"]
 
 
-def profile_solve(path: Path, folder: Path) -> Profile:
+def profile_solve(path: Path, folder: Path, *, options: SolveOptions) -> Profile:
     """Do what `marey solve` does, without an overlay, and take the time of everything.
 
     Networks and body are loaded before the clock starts; loading is reported by itself.
@@ -144,6 +145,7 @@ def profile_solve(path: Path, folder: Path) -> Profile:
     Args:
         path: The clip.
         folder: Where to write the take; an old one is replaced.
+        options: What `solve` would be given.
     """
     meter, timings = Meter(), Timings()
     with timings.measure("load"):
@@ -156,19 +158,19 @@ def profile_solve(path: Path, folder: Path) -> Profile:
         body = load_body()
     begin = clock.perf_counter()
     clip = probe_clip(path)
-    view = choose_view(clip, SolveOptions())
-    options = CaptureOptions()
+    view = choose_view(clip, options)
+    capture = CaptureOptions(track=TrackOptions(min_height=options.min_height))
     with meter.thread("main"):
         seen = see_people(
             clip,
             read_frames(clip),
             detector=detector,
             estimator=estimator,
-            options=options,
+            options=capture,
             timings=timings,
         )
     with meter.process("fit and world"):
-        take = fit_people(seen, body=body, view=view, options=options, timings=timings)
+        take = fit_people(seen, body=body, view=view, options=capture, timings=timings)
     with timings.measure("write"), meter.process("write"):
         write_take(take, folder / f"{path.stem}.take", overwrite=True)
     wall = timings.seconds | {"total": clock.perf_counter() - begin}

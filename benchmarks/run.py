@@ -1,8 +1,8 @@
 """Speed and memory of `marey solve`, compared with the committed baseline.
 
-`python -m benchmarks.run` (or `make bench`) prints the figures beside `benchmarks/baseline.json` and
-ends with exit code 1 if one is worse than its tolerance. `--write` keeps them as the new baseline
-and writes `docs/benchmarks.md`; `--quick` measures less and never writes.
+`python -m benchmarks.run` (or `make bench`) prints the figures beside `benchmarks/baseline.json`
+and ends with exit code 1 if one is worse than its tolerance. `--write` keeps them as the new
+baseline and writes `docs/benchmarks.md`; `--quick` measures less and never writes.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from pathlib import Path
 from benchmarks._clips import BenchClip, make_clips, repeat_clip
 from benchmarks._machine import Machine, describe_machine, format_machine
 from benchmarks._metric import (
+    Direction,
     Metric,
     Verdict,
     format_verdicts,
@@ -31,6 +32,20 @@ REPORT = ROOT / "docs" / "benchmarks.md"
 _ROUNDS = 10
 _MAX_GROWTH = 1.10
 """Peak memory of a clip ten times as long, relative to the clip: memory must stay flat."""
+
+_INTRODUCTION = """\
+# Speed and memory
+
+Written by `python -m benchmarks.run --write`; `make bench` compares with
+`benchmarks/baseline.json`."""
+_METHOD = """\
+Clips are re-encoded so that their shorter side is 720 px and show one person who is followed. The
+whole of `marey solve` runs without the overlay, networks and body loaded before; median of three
+runs after one to warm up. Stages overlap, so shares are of processor time, taken in the thread that
+works (decoding: in a run by itself); phases are wall time."""
+_MEMORY = f"""\
+Peak memory is that of a fresh process; the long clip is the same one played forth and back
+{_ROUNDS} times. Its ratio must not exceed {_MAX_GROWTH:.2f}."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -76,8 +91,8 @@ def measure(*, quick: bool) -> tuple[list[str], list[Metric]]:
 
 def _profile(clip: BenchClip, folder: Path, *, runs: int) -> Profile:
     # The first run compiles kernels and fills caches.
-    profile_solve(clip.path, folder)
-    profiles = [profile_solve(clip.path, folder) for _ in range(runs)]
+    profile_solve(clip.path, folder, options=clip.options)
+    profiles = [profile_solve(clip.path, folder, options=clip.options) for _ in range(runs)]
     middle = statistics.median_low(profile.wall["total"] for profile in profiles)
     return next(profile for profile in profiles if profile.wall["total"] == middle)
 
@@ -85,12 +100,12 @@ def _profile(clip: BenchClip, folder: Path, *, runs: int) -> Profile:
 def _speed_metrics(clip: BenchClip, profile: Profile, naive: float) -> list[Metric]:
     front = profile.num_frames / profile.wall["people"]
     busy = sum(profile.busy.values())
-    rows = [
+    rows: list[tuple[str, float, str, Direction, float, bool]] = [
         ("frames per second", profile.frames_per_second, "1/s", "higher", 0.3, True),
         ("processor time per frame", 1000 * busy / profile.num_frames, "ms", "lower", 0.3, True),
         ("front end, times naive", front / naive, "", "higher", 0.3, False),
     ]
-    shares = [
+    rows += [
         (f"share of {stage}", profile.busy[stage] / busy, "", "none", 0.0, False)
         for stage in STAGES
     ]
@@ -103,14 +118,14 @@ def _speed_metrics(clip: BenchClip, profile: Profile, naive: float) -> list[Metr
             tolerance=tolerance,
             absolute=absolute,
         )
-        for key, value, unit, direction, tolerance, absolute in rows + shares
+        for key, value, unit, direction, tolerance, absolute in rows
     ]
 
 
 def _memory_metrics(clip: BenchClip, *, rounds: int) -> list[Metric]:
-    once = measure_peak(clip.path)
+    once = measure_peak(clip)
     long = repeat_clip(clip, rounds)
-    often = measure_peak(long.path)
+    often = measure_peak(long)
     growth = 1000 * (often - once) / (long.num_frames - clip.num_frames)
     # The gate is not the baseline but the promise: at most ten per cent more.
     return [
@@ -197,26 +212,8 @@ def _format_race(race: FitRace) -> str:
 
 def _format_report(machine: Machine, sections: list[str], metrics: list[Metric]) -> str:
     figures = format_verdicts([Verdict(metric=m, baseline=None, worse=False) for m in metrics])
-    return (
-        "\n\n".join(
-            [
-                "# Speed and memory",
-                "Written by `python -m benchmarks.run --write`; `make bench` compares with "
-                "`benchmarks/baseline.json`.",
-                format_machine(machine),
-                "Clips are re-encoded so that their shorter side is 720 px. The whole of `marey solve` "
-                "runs without the overlay, networks and body loaded before; median of three runs after "
-                "one to warm up. Stages overlap, so shares are of processor time, taken in the thread "
-                "that works (decoding: in a run by itself); phases are wall time.",
-                *sections,
-                "## Figures",
-                figures,
-                f"Peak memory is that of a fresh process; the long clip is the same one played forth "
-                f"and back {_ROUNDS} times. Its ratio must not exceed {_MAX_GROWTH:.2f}.",
-            ]
-        )
-        + "\n"
-    )
+    parts = [_INTRODUCTION, format_machine(machine), _METHOD, *sections, "## Figures", figures]
+    return "\n\n".join([*parts, _MEMORY]) + "\n"
 
 
 def _finish(verdicts: list[Verdict], *, quick: bool) -> int:

@@ -124,9 +124,9 @@ def test_a_video_without_people_leaves_nothing_behind(noise_video, capsys):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--fov-deg", "60", "--focal-px", "900"], "not both"),
-        (["--fov-deg", "400"], "between 1 and 170 degrees, got 400"),
-        (["--fov-deg", "nan"], "between 1 and 170 degrees"),
+        (["--fov", "60", "--focal-px", "900"], "not both"),
+        (["--fov", "400"], "between 1 and 170 degrees, got 400"),
+        (["--fov", "nan"], "between 1 and 170 degrees"),
         (["--focal-px", "0.5"], "focal length of 0.5 px"),
         (["--focal-px", "-900"], "focal length of -900 px"),
         (["--body", "smpl"], "unknown body 'smpl'"),
