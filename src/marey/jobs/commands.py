@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from marey.core.errors import InputError
 from marey.jobs.export import check_export, export
@@ -12,6 +12,7 @@ from marey.jobs.options import SolveOptions
 from marey.jobs.reporting import print_json, report
 
 
+@runtime_checkable
 class Talk(Protocol):
     """How a command talks and whether it may overwrite."""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -18,7 +18,9 @@ class SolveOptions:
     body: str = "marey-h"
     """Body to fit: marey-h, or the path of your own SMPL, SMPL-H or SMPL-X file."""
     detector: Path | None = None
-    """Your own person detector (ONNX: YOLOX or RTMDet) instead of the shipped one."""
+    """Your own person detector (ONNX) instead of the shipped one."""
+    detector_family: Literal["yolox", "rtmdet"] = "yolox"
+    """Which kind of network --detector is: YOLOX (raw or end to end) or RTMDet (end to end)."""
     landmarks: Path | None = None
     """Your own whole-body estimator (ONNX: RTMPose or DWPose) instead of the shipped one."""
     detect_every: int = 6

@@ -112,13 +112,13 @@ def _open_networks(options: SolveOptions) -> tuple[PersonDetector, LandmarkEstim
     detector: PersonDetector = SsdPersonDetector(smallest_person=smallest)
     estimator: LandmarkEstimator = WholeBodyEstimator()
     if options.detector is not None:
-        from marey.models.onnx_detector import open_detector
+        from marey.models.onnx_detector import OnnxPersonDetector
 
-        detector = open_detector(options.detector)
+        detector = OnnxPersonDetector(options.detector, options.detector_family)
     if options.landmarks is not None:
-        from marey.models.rtmpose import open_estimator
+        from marey.models.rtmpose import RtmPoseEstimator
 
-        estimator = open_estimator(options.landmarks)
+        estimator = RtmPoseEstimator(options.landmarks)
     return detector, estimator
 
 
