@@ -137,10 +137,11 @@ def joint_positions(
     """Return joints and landmarks of one person of a motion in the world, m."""
     assert isinstance(motion.body, str)
     body = load_body(motion.body)
+    # Copies: the arrays of a take on disk are read-only, which torch does not know.
     posed = body.pose(
-        torch.as_tensor(motion.shape[person]),
-        torch.as_tensor(motion.T_world_root[person]),
-        torch.as_tensor(motion.R_parent_joint[person]),
+        torch.tensor(motion.shape[person]),
+        torch.tensor(motion.T_world_root[person]),
+        torch.tensor(motion.R_parent_joint[person]),
     )
     return body.landmark_positions(posed, names).numpy().astype(np.float64)
 

@@ -105,10 +105,8 @@ def _speed_metrics(clip: BenchClip, profile: Profile, naive: float) -> list[Metr
         ("processor time per frame", 1000 * busy / profile.num_frames, "ms", "lower", 0.3, True),
         ("front end, times naive", front / naive, "", "higher", 0.3, False),
     ]
-    rows += [
-        (f"share of {stage}", profile.busy[stage] / busy, "", "none", 0.0, False)
-        for stage in STAGES
-    ]
+    for stage in STAGES:
+        rows.append((f"share of {stage}", profile.busy[stage] / busy, "", "none", 0.0, False))
     return [
         Metric(
             key=f"{clip.name}: {key}",
