@@ -1,7 +1,7 @@
 """Keypoints of one person to the motion of a body: shape, poses frame by frame, then in sequence.
 
 1. One shape, from the frames seen best: poses and shape together (Schur complement).
-2. Every observed frame on its own, in batches, from a closed-form start.
+2. Every observed frame on its own, in batches (`first_pose` says where it starts).
 3. Windows of the sequence with an acceleration prior; short gaps are bridged there. A window looks
    ahead and the next one starts from its last two frames, so the seams are as smooth as the rest
    and memory does not grow with the length of the video.
@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from marey.capture.first_pose import first_poses
 from marey.capture.observe import Observation, PinholeView
 from marey.capture.spans import runs, windows
-from marey.fit.chain import Chain, Pose, exp_so3, place
+from marey.fit.chain import Chain, Pose
 from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
-from marey.fit.initial import initial_pose, initial_translation
 from marey.fit.limits import rotation_prior
 from marey.fit.problem import Problem, pose_columns
 from marey.fit.sequence import SequenceOptions, Smoothness, solve_sequence
@@ -74,7 +74,7 @@ def solve_body(
         Poses of all L frames in camera axes; NaN where not solved.
     """
     problem = _make_problem(chain, observation, view)
-    start = _first_poses(chain, observation, view)
+    start = first_poses(problem, observation, view)
     shape = _find_shape(problem, start, observation, observed)
     start = Pose(start.rotation, start.translation, shape.expand(len(start), -1).clone())
     single = _solve_single(problem, start, observed)
@@ -99,22 +99,6 @@ def _make_problem(chain: Chain, observation: Observation, view: PinholeView) -> 
 
 def _is_hand(name: str) -> bool:
     return name.endswith(("hand_wrist", "thumb1", "index1", "middle1", "ring1", "pinky1"))
-
-
-def _first_poses(chain: Chain, observation: Observation, view: PinholeView) -> Pose:
-    mean = exp_so3(rotation_prior(chain.joints).mean)
-    missing = (observation.space_weight[..., :1] == 0).expand_as(observation.space)
-    landmarks = observation.space.masked_fill(missing, torch.nan)
-    pose = initial_pose(chain, landmarks, mean, torch.zeros(chain.shapedirs.shape[-1]))
-    points = place(chain, pose).points
-    translation = initial_translation(
-        points,
-        observation.image,
-        observation.image_weight,
-        focal=view.focal,
-        centre=torch.tensor(view.centre, dtype=points.dtype),
-    )
-    return Pose(pose.rotation, translation, pose.shape)
 
 
 def _find_shape(

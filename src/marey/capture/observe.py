@@ -28,6 +28,15 @@ class Observation:
     space_weight: Float[Tensor, "L K 3"]
     """1 / sigma in 1/m; 0 where missing."""
 
+    def take(self, index: Tensor) -> "Observation":
+        """Return some of the frames."""
+        return Observation(
+            image=self.image[index],
+            image_weight=self.image_weight[index],
+            space=self.space[index],
+            space_weight=self.space_weight[index],
+        )
+
     def reprojection(self, camera: "PinholeView", *, width: float = 4.0) -> Reprojection:
         """Cost of the image points."""
         return Reprojection(
