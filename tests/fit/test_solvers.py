@@ -31,7 +31,9 @@ def observe(chain, pose, *, relative_sigma=0.02):
             observed=image, weight=torch.ones(image.shape[:2]).to(image), focal=FOCAL, centre=centre
         ),
         RelativePoints(
-            observed=points - points[:, :1], weight=torch.full_like(points, 1 / relative_sigma)
+            point=torch.arange(points.shape[1]),
+            observed=points - points[:, :1],
+            weight=torch.full_like(points, 1 / relative_sigma),
         ),
     )
 

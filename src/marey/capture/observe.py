@@ -49,10 +49,12 @@ class Observation:
 
     def relative(self, points: list[int], *, width: float = 4.0) -> RelativePoints:
         """Cost of the 3D constellation of some of the points."""
-        chosen = torch.zeros(self.space.shape[1], 1)
-        chosen[points] = 1.0
-        weight = self.space_weight * chosen
-        return RelativePoints(observed=self.space, weight=weight, width=width)
+        return RelativePoints(
+            point=torch.tensor(points, dtype=torch.int64),
+            observed=self.space[:, points],
+            weight=self.space_weight[:, points],
+            width=width,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +127,13 @@ def _turn_to_view(
     The network sees a crop as if the camera looked straight at it. A person off the optical axis is
     seen along a ray; the shortest turn from the axis to that ray carries the one into the other.
     """
-    middle = np.nanmedian(np.where(np.isfinite(image), image, np.nan), axis=1)
+    known = np.isfinite(image).all(-1)
+    seen = known.any(1)
+    # Where nothing is seen the landmarks have no weight: any direction will do.
+    middle = np.tile(np.array(view.centre), (len(image), 1))
+    middle[seen] = np.nanmedian(np.where(known[seen, :, None], image[seen], np.nan), axis=1)
     ray = np.concatenate([(middle - view.centre) / view.focal, np.ones((len(middle), 1))], 1)
-    ray = np.nan_to_num(ray / np.linalg.norm(ray, axis=1, keepdims=True), nan=0.0)
-    ray[~np.isfinite(middle).all(1)] = (0.0, 0.0, 1.0)
-    x, y, z = ray.T
+    x, y, z = (ray / np.linalg.norm(ray, axis=1, keepdims=True)).T
     # Rotation taking (0, 0, 1) to the ray about their common perpendicular.
     common = 1 / (1 + z)
     rotation = np.stack(
@@ -140,4 +144,4 @@ def _turn_to_view(
         ],
         -2,
     )
-    return np.einsum("lij,lkj->lki", rotation, space).astype(np.float32)
+    return (space @ rotation.swapaxes(1, 2)).astype(np.float32)

@@ -147,7 +147,7 @@ def pose_jacobian(chain: Chain, placed: Placed) -> Float[Tensor, "B K 3 P"]:
     """Differentiate the points by the pose parameters.
 
     The P = 3 J + 3 columns are the local increments of every joint (root first), then the root
-    translation. See `_reference.py` for the same by finite differences.
+    translation.
     """
     lever = placed.points.unsqueeze(2) - placed.joints.unsqueeze(1)
     lever = lever * chain.moves.unsqueeze(-1)

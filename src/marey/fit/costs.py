@@ -12,7 +12,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from marey.fit.chain import Chain, Placed, Pose, hat, log_so3
+from marey.fit.chain import Placed, Pose, hat, log_so3
+
+_NEAR = 0.1
+"""Nearest depth at which a point is projected, m."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,8 @@ class Reprojection:
 
     def _difference(self, placed: Placed) -> Float[Tensor, "B K 2"]:
         x, y, z = placed.points.unbind(-1)
-        # A point at or behind the camera has no image; it is held at 10 cm to keep the sign.
-        z = z.clamp_min(0.1)
+        # A point at or behind the camera has no image; it is held in front to keep the sign.
+        z = z.clamp_min(_NEAR)
         image = torch.stack([x / z, y / z], -1) * self.focal + self.centre
         return (image - self.observed) * self.weight.unsqueeze(-1)
 
@@ -59,10 +62,12 @@ class Reprojection:
         difference = self._difference(placed)
         root = geman_mcclure_weight(difference.square().sum(-1), self.width).sqrt()
         x, y, z = placed.points.unbind(-1)
-        inverse = 1 / z.clamp_min(0.1)
+        inverse = 1 / z.clamp_min(_NEAR)
         scale = (self.focal * inverse * self.weight * root).unsqueeze(-1)
-        du = scale * (by_pose[:, :, 0] - (x * inverse).unsqueeze(-1) * by_pose[:, :, 2])
-        dv = scale * (by_pose[:, :, 1] - (y * inverse).unsqueeze(-1) * by_pose[:, :, 2])
+        # Held at the near limit, a point's depth does not change its image.
+        by_depth = inverse * (z > _NEAR)
+        du = scale * (by_pose[:, :, 0] - (x * by_depth).unsqueeze(-1) * by_pose[:, :, 2])
+        dv = scale * (by_pose[:, :, 1] - (y * by_depth).unsqueeze(-1) * by_pose[:, :, 2])
         return Linear(
             (difference * root.unsqueeze(-1)).flatten(1), torch.stack([du, dv], 2).flatten(1, 2)
         )
@@ -76,18 +81,18 @@ class RelativePoints:
     1 / sigma per coordinate: depth from one view deserves less trust than width and height.
     """
 
-    observed: Float[Tensor, "B K 3"]
-    weight: Float[Tensor, "B K 3"]
+    point: Int[Tensor, "A"]
+    """Which points of the chain make up the constellation."""
+    observed: Float[Tensor, "B A 3"]
+    weight: Float[Tensor, "B A 3"]
     """1 / sigma in 1/m, 0 where missing."""
     width: float = 4.0
 
-    def _difference(self, placed: Placed) -> Float[Tensor, "B K 3"]:
-        share = self._share()
-        ours = placed.points - (share * placed.points).sum(1, keepdim=True)
-        theirs = self.observed - (share * self.observed).sum(1, keepdim=True)
-        return (ours - theirs) * self.weight
+    def _difference(self, placed: Placed) -> Float[Tensor, "B A 3"]:
+        apart = placed.points[:, self.point] - self.observed
+        return (apart - (self._share() * apart).sum(1, keepdim=True)) * self.weight
 
-    def _share(self) -> Float[Tensor, "B K 3"]:
+    def _share(self) -> Float[Tensor, "B A 3"]:
         squared = self.weight.square()
         return squared / squared.sum(1, keepdim=True).clamp_min(1e-12)
 
@@ -100,9 +105,9 @@ class RelativePoints:
         """Residuals and Jacobian, rows scaled by the square root of the robust weight."""
         difference = self._difference(placed)
         root = geman_mcclure_weight(difference.square().sum(-1), self.width).sqrt()
-        mean = torch.einsum("bkc,bkcp->bcp", self._share(), by_pose).unsqueeze(1)
-        scale = (self.weight * root.unsqueeze(-1)).unsqueeze(-1)
-        jacobian = (by_pose - mean) * scale
+        own = by_pose[:, self.point]
+        mean = (self._share().unsqueeze(-1) * own).sum(1, keepdim=True)
+        jacobian = (own - mean) * (self.weight * root.unsqueeze(-1)).unsqueeze(-1)
         return Linear((difference * root.unsqueeze(-1)).flatten(1), jacobian.flatten(1, 2))
 
 
@@ -169,7 +174,8 @@ class PointAnchor:
 
 def geman_mcclure(squared: Tensor, width: float) -> Tensor:
     """Robust cost s / (1 + s / width^2): quadratic near zero, at most width^2."""
-    return squared / (1 + squared / width**2)
+    # By way of reciprocals, so that a residual whose square overflows costs width^2 and not NaN.
+    return 1 / (1 / squared + 1 / width**2)
 
 
 def geman_mcclure_weight(squared: Tensor, width: float) -> Tensor:
@@ -201,8 +207,3 @@ def right_jacobian_inverse(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "
     cross = hat(vector)
     eye = torch.eye(3, dtype=vector.dtype)
     return eye + 0.5 * cross + factor[..., None, None] * (cross @ cross)
-
-
-def moved_points(chain: Chain, names: tuple[str, ...]) -> Int[Tensor, "A"]:
-    """Return the indices of named points of a chain."""
-    return torch.tensor([chain.points.index(name) for name in names])
