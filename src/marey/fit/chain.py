@@ -13,7 +13,7 @@ and, since points are linear in the shape, dp/dbeta is an affine recursion down 
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -37,8 +37,8 @@ class Chain:
     """Rest position of each point relative to its joint, mean shape, m."""
     point_shapedirs: Float[Tensor, "K 3 S"]
     """Change of that offset per shape parameter."""
-    moves: Bool[Tensor, "K J"]
-    """Whether rotating joint j moves point k."""
+    moves: Int[Tensor, "M 2"]
+    """Pairs (point k, joint j) such that rotating j moves k: j carries k or is above its carrier."""
 
     def index(self, joint: str) -> int:
         """Return the position of a joint in `joints`."""
@@ -98,11 +98,11 @@ def make_chain(
         for level in range(1, max(depth) + 1)
     )
     carriers = [joint for joint, _, _ in points.values()]
-    moves = torch.zeros(len(points), len(joints), dtype=torch.bool)
+    moves = []
     for row, carrier in enumerate(carriers):
         joint = carrier
         while joint >= 0:
-            moves[row, joint] = True
+            moves.append((row, joint))
             joint = parents[joint]
     num_shape = shapedirs.shape[-1]
     rest = torch.stack([position for _, position, _ in points.values()])
@@ -119,7 +119,7 @@ def make_chain(
         point_joint=index,
         point_offset=rest - template[index],
         point_shapedirs=directions - shapedirs[index],
-        moves=moves,
+        moves=torch.tensor(moves),
     )
 
 
@@ -149,13 +149,14 @@ def pose_jacobian(chain: Chain, placed: Placed) -> Float[Tensor, "B K 3 P"]:
     The P = 3 J + 3 columns are the local increments of every joint (root first), then the root
     translation.
     """
-    lever = placed.points.unsqueeze(2) - placed.joints.unsqueeze(1)
-    lever = lever * chain.moves.unsqueeze(-1)
-    axes = placed.rotation.transpose(-1, -2).unsqueeze(1)
-    rotational = torch.linalg.cross(axes, lever.unsqueeze(-2).expand(-1, -1, -1, 3, -1))
-    num_problems, num_points = placed.points.shape[:2]
-    jacobian = placed.points.new_empty(num_problems, num_points, 3, 3 * len(chain.joints) + 3)
-    jacobian[..., :-3] = rotational.permute(0, 1, 4, 2, 3).flatten(-2)
+    num_joints = len(chain.joints)
+    jacobian = placed.points.new_zeros(*placed.points.shape, 3 * num_joints + 3)
+    point, joint = chain.moves.unbind(1)
+    lever = (placed.points[:, point] - placed.joints[:, joint]).unsqueeze(-1)
+    turning = torch.linalg.cross(placed.rotation[:, joint], lever.expand(-1, -1, -1, 3), dim=2)
+    # Only these pairs differ from zero, about a quarter of all.
+    blocks = jacobian[..., :-3].unflatten(-1, (num_joints, 3))
+    blocks[:, point, :, joint] = turning.transpose(0, 1)
     jacobian[..., -3:] = torch.eye(3, dtype=lever.dtype)
     return jacobian
 

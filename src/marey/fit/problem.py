@@ -28,7 +28,7 @@ class Problem:
     prior: RotationPrior
     shape_sigma: float = 1.0
     active: Int[Tensor, "Q"]
-    """The columns that may move."""
+    """The columns that may move, as `pose_columns` numbers them: all three of a joint or none."""
 
     @property
     def moves_shape(self) -> bool:
@@ -55,9 +55,8 @@ class Problem:
         gradient = jacobian.new_zeros(len(pose), len(self.active))
         for cost in self.costs:
             linear = cost.linearise(placed, jacobian)
-            transposed = linear.jacobian.transpose(1, 2)
-            hessian.baddbmm_(transposed, linear.jacobian)
-            gradient.add_((transposed @ linear.residual.unsqueeze(-1)).squeeze(-1))
+            hessian.baddbmm_(linear.jacobian.mT, linear.jacobian)
+            gradient.unsqueeze(1).baddbmm_(linear.residual.unsqueeze(1), linear.jacobian)
         self._add_priors(pose, hessian, gradient)
         return hessian, gradient
 
@@ -70,19 +69,16 @@ class Problem:
         return by_pose[..., self.active]
 
     def _add_priors(self, pose: Pose, hessian: Tensor, gradient: Tensor) -> None:
-        num_joints = len(self.chain.joints)
-        column = {int(full): row for row, full in enumerate(self.active)}
+        turning = self.active[self.active < 3 * len(self.chain.joints)]
+        joints, width = turning[::3] // 3, len(turning)
         blocks, pulls = self.prior.normal(pose)
-        joints = [joint for joint in range(num_joints) if 3 * joint in column]
-        start = torch.tensor([column[3 * joint] for joint in joints])
-        span = start.unsqueeze(-1) + torch.arange(3)
-        rows, columns = span.unsqueeze(-1).expand(-1, 3, 3), span.unsqueeze(-2).expand(-1, 3, 3)
-        hessian[:, rows, columns] += blocks[:, joints]
-        gradient[:, span] += pulls[:, joints]
+        corner = hessian[:, :width, :width].unflatten(2, (-1, 3)).unflatten(1, (-1, 3))
+        corner.diagonal(dim1=1, dim2=3).add_(blocks[:, joints].permute(0, 2, 3, 1))
+        gradient[:, :width].add_(pulls[:, joints].flatten(1))
         if self.moves_shape:
-            first = column[3 * num_joints + 3]
-            hessian[:, range(first, len(column)), range(first, len(column))] += self.shape_sigma**-2
-            gradient[:, first:] += pose.shape / self.shape_sigma**2
+            num_shape = pose.shape.shape[-1]
+            hessian.diagonal(dim1=1, dim2=2)[:, -num_shape:].add_(self.shape_sigma**-2)
+            gradient[:, -num_shape:].add_(pose.shape / self.shape_sigma**2)
 
 
 def pose_columns(
@@ -104,7 +100,7 @@ def pose_columns(
         columns += range(first, first + 3)
     if shape:
         columns += range(first + 3, first + 3 + chain.shapedirs.shape[-1])
-    return torch.tensor(columns)
+    return torch.tensor(columns, dtype=torch.int64)
 
 
 def spread(problem: Problem, delta: Float[Tensor, "B Q"]) -> Float[Tensor, "B P"]:
