@@ -2,9 +2,7 @@
 
 1. One shape, from the frames seen best: poses and shape together (Schur complement).
 2. Every observed frame on its own, in batches (`first_pose` says where it starts).
-3. Windows of the sequence with an acceleration prior; short gaps are bridged there. A window looks
-   ahead and the next one starts from its last two frames, so the seams are as smooth as the rest
-   and memory does not grow with the length of the video.
+3. Windows of the sequence with an acceleration prior; short gaps are bridged there.
 """
 
 from collections.abc import Callable
@@ -16,15 +14,15 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from marey.capture.first_pose import first_poses
+from marey.capture.fit_windows import solve_single, solve_windows
 from marey.capture.observe import Observation, PinholeView
-from marey.capture.spans import runs, windows
-from marey.fit.chain import Chain, Pose
+from marey.capture.spans import runs
+from marey.fit.chain import Chain, Pose, exp_so3, log_so3
 from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
 from marey.fit.limits import rotation_prior
 from marey.fit.problem import Problem, pose_columns
-from marey.fit.sequence import SequenceOptions, Smoothness, solve_sequence
+from marey.fit.sequence import Smoothness
 
-_BATCH = 256
 _SHAPE_FRAMES = 48
 _INDEPENDENT_FRAMES = 3.0
 
@@ -77,9 +75,17 @@ def solve_body(
     start = first_poses(problem, observation, view)
     shape = _find_shape(problem, start, observation, observed)
     start = Pose(start.rotation, start.translation, shape.expand(len(start), -1).clone())
-    single = _solve_single(problem, start, observed)
-    filled = _fill_gaps(single, observed, solved, time)
-    return _solve_windows(problem, filled, time, solved=solved, options=options, advance=advance)
+    single = solve_single(problem, start, observed)
+    return solve_windows(
+        problem,
+        _fill_gaps(single, observed, solved, time),
+        time,
+        solved=solved,
+        smoothness=_smoothness(chain, options),
+        size=options.window,
+        ahead=options.ahead,
+        advance=advance,
+    )
 
 
 def _make_problem(chain: Chain, observation: Observation, view: PinholeView) -> Problem:
@@ -113,75 +119,25 @@ def _find_shape(
     free = pose_columns(problem.chain, shape=True)
     # What a detector calls a hip is not where a rig's hip turns, and that error is the same in
     # every frame: many frames weigh as much as a few independent ones.
-    sigma = (_INDEPENDENT_FRAMES / len(best)) ** 0.5
+    sigma = min(1.0, _INDEPENDENT_FRAMES / len(best)) ** 0.5
     joint = replace(part, active=free, shape_sigma=sigma)
     return solve_shared_shape(joint, first.pose, iterations=12).pose.shape[0]
-
-
-def _solve_single(problem: Problem, start: Pose, observed: Bool[np.ndarray, "L"]) -> Pose:
-    rotation, translation = start.rotation.clone(), start.translation.clone()
-    frames = torch.from_numpy(np.flatnonzero(observed))
-    for batch in frames.split(_BATCH):
-        solution = solve_frames(problem.take(batch), start[batch])
-        rotation[batch] = solution.pose.rotation
-        translation[batch] = solution.pose.translation
-    return Pose(rotation, translation, start.shape)
 
 
 def _fill_gaps(
     pose: Pose, observed: Bool[np.ndarray, "L"], solved: Bool[np.ndarray, "L"], time: np.ndarray
 ) -> Pose:
-    """Start frames of a bridged gap on the line between its ends (rotations: the nearer end)."""
+    """Start the frames of a bridged gap on the way from its one end to the other."""
     rotation, translation = pose.rotation.clone(), pose.translation.clone()
     for gap in runs(solved & ~observed):
         before, after = gap.start - 1, gap.stop
-        share = (time[gap] - time[before]) / (time[after] - time[before])
-        blend = torch.from_numpy(share).float().unsqueeze(-1)
-        translation[gap] = translation[before] + blend * (translation[after] - translation[before])
-        nearer = np.where(share < 0.5, before, after)
-        rotation[gap] = rotation[torch.from_numpy(nearer)]
+        length = max(time[after] - time[before], 1e-9)
+        share = torch.from_numpy((time[gap] - time[before]) / length).to(translation.dtype)
+        travel = translation[after] - translation[before]
+        turn = log_so3(rotation[before].mT @ rotation[after])
+        translation[gap] = translation[before] + share[:, None] * travel
+        rotation[gap] = rotation[before] @ exp_so3(share[:, None, None] * turn)
     return Pose(rotation, translation, pose.shape)
-
-
-def _solve_windows(
-    problem: Problem,
-    start: Pose,
-    time: Float[np.ndarray, "L"],
-    *,
-    solved: Bool[np.ndarray, "L"],
-    options: FitOptions,
-    advance: Callable[[int], None],
-) -> Pose:
-    rotation = torch.full_like(start.rotation, torch.nan)
-    translation = torch.full_like(start.translation, torch.nan)
-    clock = torch.from_numpy(time)
-    smoothness = _smoothness(problem.chain, options)
-    for span in runs(solved):
-        for window, keep in windows(span, size=options.window, ahead=options.ahead):
-            seam = max(span.start, keep.start - 2)
-            frames = slice(seam, window.stop)
-            first = Pose(
-                start.rotation[frames].clone(),
-                start.translation[frames].clone(),
-                start.shape[frames],
-            )
-            settled = keep.start - seam
-            first.rotation[:settled] = rotation[seam : keep.start]
-            first.translation[:settled] = translation[seam : keep.start]
-            held = torch.arange(len(first)) < settled
-            solution = solve_sequence(
-                problem.take(frames),
-                first,
-                clock[frames],
-                smoothness=smoothness,
-                held=held,
-                options=SequenceOptions(),
-            )
-            kept = slice(settled, settled + keep.stop - keep.start)
-            rotation[keep] = solution.pose.rotation[kept]
-            translation[keep] = solution.pose.translation[kept]
-            advance(keep.stop - keep.start)
-    return Pose(rotation, translation, start.shape)
 
 
 _TRUNK = ("spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar")

@@ -13,15 +13,16 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from marey.capture.fit_windows import solve_single, solve_windows
 from marey.capture.observe import Observation, PinholeView
-from marey.capture.spans import runs, windows
 from marey.fit.chain import Chain, Pose, exp_so3, log_so3
-from marey.fit.frames import LmOptions, solve_frames
+from marey.fit.frames import LmOptions
 from marey.fit.limits import rotation_prior
 from marey.fit.problem import Problem, pose_columns
-from marey.fit.sequence import Smoothness, solve_sequence
+from marey.fit.sequence import Smoothness
 
-_BATCH = 256
+_WINDOW = 240
+_AHEAD = 20
 _WRIST_ACCELERATION = 80.0
 _FINGER_ACCELERATION = 60.0
 _MIN_POINTS = 8
@@ -74,8 +75,17 @@ def solve_hand(
         advance(len(time))
         return _mark_unsolved(rotation, solved)
     problem = _make_problem(chain, observation, view, arm.wrist)
-    single = _solve_single(problem, start, seen)
-    return _solve_windows(problem, single, time, solved=solved, advance=advance)
+    single = solve_single(problem, start, seen, LmOptions(iterations=15))
+    return solve_windows(
+        problem,
+        single,
+        time,
+        solved=solved,
+        smoothness=_smoothness(chain),
+        size=_WINDOW,
+        ahead=_AHEAD,
+        advance=advance,
+    ).rotation
 
 
 def _make_problem(
@@ -95,43 +105,10 @@ def _make_problem(
     )
 
 
-def _solve_single(problem: Problem, start: Pose, seen: Bool[np.ndarray, "L"]) -> Pose:
-    rotation = start.rotation.clone()
-    for batch in torch.from_numpy(np.flatnonzero(seen)).split(_BATCH):
-        solution = solve_frames(problem.take(batch), start[batch], LmOptions(iterations=15))
-        rotation[batch] = solution.pose.rotation
-    return Pose(rotation, start.translation, start.shape)
-
-
-def _solve_windows(
-    problem: Problem,
-    start: Pose,
-    time: Float[np.ndarray, "L"],
-    *,
-    solved: Bool[np.ndarray, "L"],
-    advance: Callable[[int], None],
-    size: int = 240,
-    ahead: int = 20,
-) -> Float[Tensor, "L J 3 3"]:
-    rotation = torch.full_like(start.rotation, torch.nan)
-    sigma = [_WRIST_ACCELERATION] * 2 + [_FINGER_ACCELERATION] * (len(problem.chain.joints) - 2)
-    smoothness = Smoothness(joint_sigma=torch.tensor(sigma))
-    clock = torch.from_numpy(time)
-    for span in runs(solved):
-        for window, keep in windows(span, size=size, ahead=ahead):
-            seam = max(span.start, keep.start - 2)
-            frames = slice(seam, window.stop)
-            settled = keep.start - seam
-            first = start[frames]
-            first.rotation[:settled] = rotation[seam : keep.start]
-            held = torch.arange(len(first)) < settled
-            solution = solve_sequence(
-                problem.take(frames), first, clock[frames], smoothness=smoothness, held=held
-            )
-            kept = slice(settled, settled + keep.stop - keep.start)
-            rotation[keep] = solution.pose.rotation[kept]
-            advance(keep.stop - keep.start)
-    return rotation
+def _smoothness(chain: Chain) -> Smoothness:
+    fingers = len(chain.joints) - 2
+    sigma = [_WRIST_ACCELERATION] * 2 + [_FINGER_ACCELERATION] * fingers
+    return Smoothness(joint_sigma=torch.tensor(sigma))
 
 
 def _mark_unsolved(rotation: Tensor, solved: Bool[np.ndarray, "L"]) -> Tensor:

@@ -127,11 +127,11 @@ def _turn_to_view(
     The network sees a crop as if the camera looked straight at it. A person off the optical axis is
     seen along a ray; the shortest turn from the axis to that ray carries the one into the other.
     """
-    known = np.isfinite(image).all(-1)
-    seen = known.any(1)
-    # Where nothing is seen the landmarks have no weight: any direction will do.
+    clean = np.where(np.isfinite(image), image, np.nan)
+    seen = np.isfinite(clean).any(1).all(1)
+    # A person of whom nothing is seen is taken to be straight ahead.
     middle = np.tile(np.array(view.centre), (len(image), 1))
-    middle[seen] = np.nanmedian(np.where(known[seen, :, None], image[seen], np.nan), axis=1)
+    middle[seen] = np.nanmedian(clean[seen], axis=1)
     ray = np.concatenate([(middle - view.centre) / view.focal, np.ones((len(middle), 1))], 1)
     x, y, z = (ray / np.linalg.norm(ray, axis=1, keepdims=True)).T
     # Rotation taking (0, 0, 1) to the ray about their common perpendicular.

@@ -38,7 +38,7 @@ class Chain:
     point_shapedirs: Float[Tensor, "K 3 S"]
     """Change of that offset per shape parameter."""
     moves: Int[Tensor, "M 2"]
-    """Pairs (point k, joint j) such that rotating j moves k: j carries k or is above its carrier."""
+    """Pairs (point k, joint j) such that rotating j moves k: j carries k or is above that joint."""
 
     def index(self, joint: str) -> int:
         """Return the position of a joint in `joints`."""

@@ -44,8 +44,11 @@ def body_chain(body: Body) -> Chain:
 
 
 def hand_chain(body: Body, side: str) -> Chain:
-    """Return the elbow as root, the wrist and the fingers of one hand, with its 21 keypoints."""
-    points = (f"{side}_hand_wrist", *hand_points(side)[1:])
+    """Return the elbow as root, the wrist and the fingers of one hand.
+
+    Its points are those of the hand's 21 keypoints that the body has.
+    """
+    points = tuple(name for name in hand_points(side) if find_point(body, name) is not None)
     fingers = tuple(f"{side}_{digit}{k}" for digit in _DIGITS for k in (1, 2, 3))
     names = (body.rig.root, *body.rig.joints)
     wanted = (f"{side}_elbow", f"{side}_wrist", *fingers)

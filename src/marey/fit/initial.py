@@ -14,6 +14,8 @@ from torch import Tensor
 
 from marey.fit.chain import Chain, Pose
 
+_SHORTEST_BONE = 1e-4
+"""A bone seen shorter than this has no direction, m."""
 _TORSO = ("left_hip", "right_hip", "left_shoulder", "right_shoulder")
 
 
@@ -71,8 +73,8 @@ def _aim_limb(chain: Chain, limb: _Limb, landmarks: Tensor, rest: Tensor, rotati
         landmarks[:, chain.points.index(name)] for name in (limb.upper, limb.lower, limb.end)
     )
     R_above = _world_rotation(chain, rotation, chain.parents[upper])
-    seen_upper = _unit(_apply(R_above.mT, middle - start))
-    seen_lower = _unit(_apply(R_above.mT, end - middle))
+    seen_upper = _direction(_apply(R_above.mT, middle - start))
+    seen_lower = _direction(_apply(R_above.mT, end - middle))
     rest_upper = _unit(rest[lower] - rest[upper]).expand_as(seen_upper)
     rest_lower = _unit(end_offset).expand_as(seen_upper)
     hinge = _unit(torch.tensor(limb.hinge, dtype=rest.dtype).expand_as(seen_upper))
@@ -123,13 +125,14 @@ def initial_translation(
     one, zero = torch.ones_like(ray[..., 0]), torch.zeros_like(ray[..., 0])
     rows_x = torch.stack([one, zero, -ray[..., 0]], -1)
     rows_y = torch.stack([zero, one, -ray[..., 1]], -1)
-    rows = torch.cat([rows_x, rows_y], 1)
-    right = -(torch.cat([points, points], 1) * rows).sum(-1)
-    w = torch.cat([weight, weight], 1).square()
-    normal = torch.einsum("bri,br,brj->bij", rows, w, rows)
-    normal = normal + 1e-9 * torch.eye(3, dtype=points.dtype)
-    pull = torch.einsum("bri,br->bi", rows, w * right)
-    translation = torch.linalg.solve(normal, pull)
+    # In float64: the depth of a distant person is what is left when large numbers cancel.
+    rows = (torch.cat([rows_x, rows_y], 1) * torch.cat([weight, weight], 1).unsqueeze(-1)).double()
+    right = -(torch.cat([points, points], 1) * rows).sum(-1, keepdim=True)
+    normal = rows.mT @ rows
+    # A single point leaves the depth open; a ridge far below any measurement closes it.
+    ridge = 1e-9 * normal.diagonal(dim1=1, dim2=2).sum(-1).clamp_min(1e-9)
+    normal = normal + ridge[:, None, None] * torch.eye(3, dtype=normal.dtype)
+    translation = torch.linalg.solve(normal, rows.mT @ right).squeeze(-1).to(points.dtype)
     return torch.cat([translation[:, :2], translation[:, 2:].clamp_min(0.5)], 1)
 
 
@@ -179,6 +182,12 @@ def _apply(matrix: Tensor, vector: Tensor) -> Tensor:
 
 def _unit(vector: Tensor) -> Tensor:
     return vector / vector.norm(dim=-1, keepdim=True).clamp_min(1e-9)
+
+
+def _direction(bone: Tensor) -> Tensor:
+    """Unit vector along a bone; NaN if its two ends were seen in one place."""
+    length = bone.norm(dim=-1, keepdim=True)
+    return torch.where(length > _SHORTEST_BONE, bone / length, torch.nan)
 
 
 def _finite(matrix: Tensor) -> Tensor:

@@ -23,6 +23,8 @@ from marey.fit.costs import pseudo_huber, pseudo_huber_weight
 from marey.fit.frames import Solution
 from marey.fit.problem import Problem, spread
 
+_HELD = 1e12
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Smoothness:
@@ -73,6 +75,9 @@ def solve_sequence(
     loss = problem.loss(pose).sum() + coupling.loss(pose)
     for _ in range(options.iterations):
         delta = _banded_step(problem, pose, coupling, held, damping)
+        if delta is None:
+            damping *= 10.0
+            continue
         trial = step(problem.chain, pose, spread(problem, delta))
         trial_loss = problem.loss(trial).sum() + coupling.loss(trial)
         if torch.isfinite(trial_loss) and trial_loss < loss:
@@ -132,7 +137,8 @@ class _Coupling:
 
 def _banded_step(
     problem: Problem, pose: Pose, coupling: _Coupling, held: Tensor, damping: float
-) -> Float[Tensor, "B Q"]:
+) -> Float[Tensor, "B Q"] | None:
+    """Solve for one step; None if rounding left the matrix indefinite and it needs more damping."""
     hessian, gradient = problem.normal(pose)
     num_frames, width = gradient.shape
     blocks = hessian.double().numpy()
@@ -142,14 +148,24 @@ def _banded_step(
     diagonal = np.full((num_frames, width), damping)
     if num_frames >= 3:
         _add_coupling(pose, coupling, diagonal, near, far, right)
-    # A held frame keeps its place by a stiffness no measurement can overcome.
-    diagonal[held.numpy()] += 1e9
+    # A held frame keeps its place by a stiffness that nothing can overcome.
+    diagonal[held.numpy()] += _HELD
     right[held.numpy()] = 0.0
     band = _make_band(blocks, diagonal, near, far)
-    solved = scipy.linalg.solveh_banded(
-        band, -right.ravel(), overwrite_ab=True, overwrite_b=True, lower=True, check_finite=False
-    )
-    return torch.from_numpy(solved.reshape(num_frames, width)).to(gradient.dtype)
+    try:
+        solved = scipy.linalg.solveh_banded(
+            band,
+            -right.ravel(),
+            overwrite_ab=True,
+            overwrite_b=True,
+            lower=True,
+            check_finite=False,
+        )
+    except np.linalg.LinAlgError:
+        return None
+    solved = solved.reshape(num_frames, width)
+    solved[held.numpy()] = 0.0
+    return torch.from_numpy(solved).to(gradient.dtype)
 
 
 def _add_coupling(
