@@ -21,7 +21,7 @@ def measure_peak(clip: BenchClip) -> float:
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks._peak", str(clip.path), str(clip.options.min_height)],
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         cwd=Path(__file__).resolve().parents[1],
     )
