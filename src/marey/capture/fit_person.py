@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from marey.body import Body
 from marey.capture.fit_body import FitOptions, solve_body
 from marey.capture.fit_hands import Arm, solve_hand
-from marey.capture.observe import PinholeView, observe
+from marey.capture.observe import Observation, PinholeView, observe
 from marey.capture.spans import bridge_gaps
 from marey.capture.threads import side_by_side
 from marey.core import BodyMotion, Keypoints2D, Keypoints3D
@@ -72,11 +72,12 @@ def fit_person(
     """
     options = options or FitOptions()
     time = keypoints2d.time
-    observed = _observed(keypoints2d)
+    seen = observe(bodies.trunk, keypoints2d, keypoints3d, view, space_sigma=options.space_sigma)
+    core = _core_confidence(bodies.trunk, seen, keypoints2d)
+    observed = (core > _MIN_CONFIDENCE).sum(1) >= _MIN_CORE
     if not observed.any():
         return None
     solved = bridge_gaps(observed, time, max_gap=options.max_gap)
-    seen = observe(bodies.trunk, keypoints2d, keypoints3d, view, space_sigma=options.space_sigma)
     pose = solve_body(
         bodies.trunk,
         seen,
@@ -105,6 +106,7 @@ def fit_person(
     for side, hand in zip(bodies.hands, hands, strict=True):
         columns = [bodies.body.rig.index(name) for name in bodies.hands[side].joints[1:]]
         rotation[:, columns] = hand[:, 1:]
+    confidence = np.where(observed, core.mean(1), _BRIDGED_CONFIDENCE)
     return BodyMotion(
         body=bodies.body.name,
         people=keypoints2d.people,
@@ -112,23 +114,17 @@ def fit_person(
         shape=pose.shape[:1].numpy(),
         T_world_root=_root(pose)[None],
         R_parent_joint=_quaternions(rotation)[None],
-        confidence=_confidence(keypoints2d, observed, solved)[None],
+        confidence=np.where(solved, confidence, 0.0).astype(np.float32)[None],
     )
 
 
-def _observed(keypoints: Keypoints2D) -> Bool[np.ndarray, "L"]:
+def _core_confidence(
+    trunk: Chain, seen: Observation, keypoints: Keypoints2D
+) -> Float[np.ndarray, "L C"]:
+    """Return the confidence of the core keypoints, 0 where the fit makes no use of one."""
     columns = [keypoints.skeleton.index(name) for name in CORE]
-    confident = keypoints.confidence[0][:, columns] > _MIN_CONFIDENCE
-    return confident.sum(1) >= _MIN_CORE
-
-
-def _confidence(
-    keypoints: Keypoints2D, observed: Bool[np.ndarray, "L"], solved: Bool[np.ndarray, "L"]
-) -> Float[np.ndarray, "L"]:
-    columns = [keypoints.skeleton.index(name) for name in CORE]
-    mean = keypoints.confidence[0][:, columns].mean(1)
-    result = np.where(observed, mean, _BRIDGED_CONFIDENCE)
-    return np.where(solved, result, 0.0).astype(np.float32)
+    used = seen.image_weight[:, [trunk.points.index(name) for name in CORE]].numpy() > 0
+    return np.where(used, keypoints.confidence[0][:, columns], 0.0)
 
 
 def _whole_body(bodies: Bodies, pose: Pose) -> Float[Tensor, "L J 3 3"]:

@@ -128,7 +128,7 @@ def _turn_to_view(
     seen along a ray; the shortest turn from the axis to that ray carries the one into the other.
     """
     clean = np.where(np.isfinite(image), image, np.nan)
-    seen = np.isfinite(clean).any(1).all(1)
+    seen = np.any(np.isfinite(clean), axis=(1, 2))
     # A person of whom nothing is seen is taken to be straight ahead.
     middle = np.tile(np.array(view.centre), (len(image), 1))
     middle[seen] = np.nanmedian(clean[seen], axis=1)
