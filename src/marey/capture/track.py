@@ -37,9 +37,9 @@ class TrackOptions:
     new_confidence: float = 0.3
     """Detector confidence that may start a track. It is low because the shipped detector is shy
     (clear people get 0.4 to 0.55); the landmarks have the second word."""
-    min_score: float = 0.5
+    min_score: float = 0.25
     """Landmark score below which a person is lost in this frame."""
-    new_score: float = 0.75
+    new_score: float = 0.6
     """Landmark score needed to start a track."""
     new_candidates: int = 4
     """Most newcomers to look at in a frame while others are followed; the rest wait."""
