@@ -11,7 +11,9 @@ from marey.body import Body
 from marey.capture.world import World, find_world
 from marey.core import BodyMotion
 
-FOOT_POINTS = ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
+_FOOT_POINTS = ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
+_FOOT_JOINTS = ("left_ankle", "left_foot", "right_ankle", "right_foot")
+"""Used where a body file has no landmarks on the skin."""
 _STILL_SPEED = 0.25
 """A foot point slower than this rests on something, m/s."""
 
@@ -49,10 +51,17 @@ def to_world(body: Body, motion: BodyMotion, world: World) -> BodyMotion:
     root[0, sound, :4] = turned.as_quat(canonical=True, scalar_first=True)
     root[0, sound, 4:] = world.apply(root[0, sound, 4:])
     moved = replace(motion, T_world_root=root)
-    contact = np.zeros((1, len(motion.time), len(FOOT_POINTS)), np.float32)
+    names = foot_points(body)
+    contact = np.zeros((1, len(motion.time), len(names)), np.float32)
     _, feet = _head_and_feet(body, moved, sound)
     contact[0, sound] = _contact(feet, motion.time[sound])
-    return replace(moved, contact=contact, contact_names=FOOT_POINTS)
+    return replace(moved, contact=contact, contact_names=names)
+
+
+def foot_points(body: Body) -> tuple[str, ...]:
+    """Name the points of a body that can touch the floor."""
+    on_skin = set(_FOOT_POINTS) <= set(body.landmarks.names)
+    return _FOOT_POINTS if on_skin else _FOOT_JOINTS
 
 
 def _head_and_feet(
@@ -64,15 +73,16 @@ def _head_and_feet(
         torch.from_numpy(motion.R_parent_joint[0, sound]),
     )
     head = posed.joints[:, 1 + body.rig.index("head")]
-    names = [name for name in FOOT_POINTS if name in body.landmarks.names]
-    feet = body.landmark_positions(posed, names)
+    feet = body.landmark_positions(posed, foot_points(body))
     return head.numpy().astype(np.float64), feet.numpy().astype(np.float64)
 
 
 def _speed(feet: Float[np.ndarray, "M G 3"], time: Float[np.ndarray, "M"]) -> np.ndarray:
     if len(time) < 2:
         return np.zeros(feet.shape[:2])
-    return np.linalg.norm(np.gradient(feet, time, axis=0), axis=-1)
+    # Clocks of some files stand still for a frame.
+    clock = np.maximum.accumulate(time) + 1e-6 * np.arange(len(time))
+    return np.linalg.norm(np.gradient(feet, clock, axis=0), axis=-1)
 
 
 def _resting(feet: Float[np.ndarray, "M G 3"], time: Float[np.ndarray, "M"]) -> np.ndarray:
