@@ -52,7 +52,7 @@ class TrackOptions:
     unsupported: float = 1.5
     """How long a track may live without any detection that confirms it, s."""
     rejected_pause: float = 0.5
-    """How long a place without landmarks worth following is not looked at again, s."""
+    """How long a small box without landmarks worth following is not looked at again, s."""
     min_overlap: float = 0.2
     """A box that shares less than this with the frame before has jumped to someone else."""
     min_duration: float = 0.5
@@ -227,7 +227,9 @@ class PeopleTracker:
         self._rejected = [(when, box) for when, box in self._rejected if time - when < pause]
         if self._rejected and len(candidates) and self.num_active > 0:
             shared, _ = overlap(candidates, np.array([box for _, box in self._rejected]))
-            candidates = candidates[(shared < 0.5).all(1)]
+            # Whoever is large in the picture matters enough to be tried at every detection.
+            large = candidates[:, 3] - candidates[:, 1] > 0.25 * image.shape[0]
+            candidates = candidates[(shared < 0.5).all(1) | large]
         # The largest first: a bystander at the far end can wait.
         most = self.options.new_candidates if self.num_active else len(candidates)
         candidates = candidates[np.argsort(-area(candidates))][:most]
