@@ -66,7 +66,11 @@ PLAUSIBLE = {
     },
     "hand to shoulder": {"left_elbow": (0, -2.4, 0), "left_shoulder": (0, 0, -1.0)},
     "arms overhead": {"left_shoulder": (0, 0, 1.4), "right_shoulder": (0, 0, -1.4)},
-    "deep squat": {"left_hip": (-2.2, 0, 0.2), "left_knee": (2.4, 0, 0), "left_ankle": (-0.5, 0, 0)},
+    "deep squat": {
+        "left_hip": (-2.2, 0, 0.2),
+        "left_knee": (2.4, 0, 0),
+        "left_ankle": (-0.5, 0, 0),
+    },
 }
 IMPOSSIBLE = {
     "knee bent backwards": {"left_knee": (-0.8, 0, 0)},

@@ -1,13 +1,22 @@
 """The solvers recover known poses, leave bad neighbours alone and agree with plain algebra."""
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 import torch
 
 from marey.fit.chain import Pose, exp_so3, log_so3, place, step
 from marey.fit.costs import PointAnchor, RelativePoints, Reprojection, RotationPrior
-from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
+from marey.fit.frames import LmOptions, _bordered_step, solve_frames, solve_shared_shape
 from marey.fit.problem import Problem, pose_columns, spread
-from marey.fit.sequence import SequenceOptions, Smoothness, solve_sequence
+from marey.fit.sequence import (
+    SequenceOptions,
+    Smoothness,
+    _banded_step,
+    _Coupling,
+    solve_sequence,
+)
 from tests.fit.scenes import random_pose, small_chain
 
 FOCAL, CENTRE = 1000.0, (640.0, 360.0)
@@ -212,3 +221,141 @@ def test_iterations_are_bounded():
     start = standing(truth)
     solution = solve_frames(problem_of(chain, truth), start, LmOptions(iterations=0))
     assert torch.equal(solution.pose.rotation, start.rotation)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_the_shortest_sequences(length):
+    chain = small_chain()
+    time = torch.arange(length, dtype=torch.float64) / 30
+    truth = moving(chain, time.float())
+    start = moving(chain, time.float(), bump=0.05)
+    solution = solve_sequence(problem_of(chain, truth), start, time, smoothness=smooth(chain))
+    assert (solution.pose.translation - truth.translation).abs().max() < 5e-3
+
+
+def test_a_clock_that_stands_still_or_jumps_does_no_harm():
+    chain = small_chain()
+    time = torch.arange(20, dtype=torch.float64) / 30
+    time[8] = time[7]
+    time[12:] += 0.4
+    truth = moving(chain, time.float())
+    problem = problem_of(chain, truth)
+    start = Pose(truth.rotation, truth.translation + 0.02, truth.shape)
+    solution = solve_sequence(problem, start, time, smoothness=smooth(chain))
+    assert (place(chain, solution.pose).points - place(chain, truth).points).norm(
+        dim=-1
+    ).max() < 0.01
+
+
+def test_held_frames_stay_even_next_to_a_clock_that_stands_still():
+    chain = small_chain()
+    time = torch.arange(12, dtype=torch.float64) / 30
+    time[2] = time[1]
+    truth = moving(chain, time.float())
+    start = moving(chain, time.float(), bump=0.05)
+    held = torch.arange(12) < 2
+    solution = solve_sequence(
+        problem_of(chain, truth), start, time, smoothness=smooth(chain), held=held
+    )
+    assert torch.equal(solution.pose.translation[:2], start.translation[:2])
+
+
+def test_an_indefinite_matrix_is_damped_and_not_raised():
+    chain = small_chain()
+    time = torch.arange(8, dtype=torch.float64) / 30
+    truth = moving(chain, time.float())
+    problem = problem_of(chain, truth)
+    start = moving(chain, time.float(), bump=0.05)
+    options = SequenceOptions(iterations=30, damping=-1e5)
+    hopeless = solve_sequence(problem, start, time, smoothness=smooth(chain), options=options)
+    assert torch.equal(hopeless.pose.translation, start.translation)
+    problem.costs[0].observed[3, 2] = torch.nan
+    unsound = solve_sequence(problem, start, time, smoothness=smooth(chain))
+    assert torch.equal(unsound.pose.translation, start.translation)
+    assert unsound.finite.tolist() == [True] * 3 + [False] + [True] * 4
+
+
+def test_the_band_holds_the_whole_system():
+    """One banded step equals the dense solution of the same normal equations."""
+    chain = small_chain()
+    time = torch.cumsum(torch.tensor([0.0, 0.03, 0.05, 0.03, 0.02, 0.04]), 0).double()
+    truth, pose = moving(chain, time.float()), random_pose(chain, 6, seed=3, spread=0.2)
+    problem, smoothness = problem_of(chain, truth), smooth(chain)
+    coupling = _Coupling(problem, time, smoothness)
+    held = torch.zeros(6, dtype=torch.bool)
+    ours = _banded_step(problem, pose, coupling, held, 0.5)
+    assert ours is not None
+    hessian, gradient = problem.normal(pose)
+    width = gradient.shape[1]
+    dense = torch.block_diag(*hessian.double()) + 0.5 * torch.eye(6 * width).double()
+    right = gradient.double().flatten()
+    precision, pull = (rows.double() for rows in coupling.rows(pose))
+    for row in range(4):
+        for column in range(width):
+            # One row of the Jacobian: the second difference over three frames.
+            stencil = torch.zeros(6 * width, dtype=torch.float64)
+            before, after = coupling.before[row].double(), coupling.after[row].double()
+            for frame, value in enumerate((before, -(before + after), after)):
+                stencil[(row + frame) * width + column] = value
+            dense += precision[row, column] * torch.outer(stencil, stencil)
+            right += pull[row, column] * stencil
+    expected = -torch.linalg.solve(dense, right).reshape(6, width)
+    torch.testing.assert_close(ours.double(), expected, atol=1e-5, rtol=1e-4)
+
+
+def test_the_coupling_pulls_along_the_gradient_of_its_loss():
+    """Exact for the root's travel, which is linear; rotations use small increments."""
+    chain = small_chain(torch.float64)
+    time = torch.cumsum(torch.tensor([0.0, 0.03, 0.05, 0.03, 0.02]), 0).double()
+    pose = random_pose(chain, 5, seed=4, spread=0.0)
+    problem = problem_of(chain, pose)
+    coupling = _Coupling(problem, time, smooth(chain))
+    _, pull = coupling.rows(pose)
+    for axis in range(3):
+        column = 3 * len(chain.joints) + axis
+        slope = torch.zeros(5, dtype=torch.float64)
+        for row in range(3):
+            before, after = coupling.before[row], coupling.after[row]
+            for frame, value in enumerate((before, -(before + after), after)):
+                slope[row + frame] += pull[row, column] * value
+        for frame in range(5):
+            delta = torch.zeros(5, 3 * len(chain.joints) + 3, dtype=torch.float64)
+            delta[frame, column] = 1e-6
+            above, below = (coupling.loss(step(chain, pose, d)) for d in (delta, -delta))
+            torch.testing.assert_close(
+                slope[frame] * 2, (above - below) / 2e-6, rtol=1e-5, atol=1e-3
+            )
+
+
+def test_shared_shape_agrees_with_solving_everything_at_once():
+    """The Schur complement is algebra: one step equals the dense bordered system's."""
+    chain = small_chain(torch.float64)
+    truth = random_pose(chain, 4, seed=5)
+    problem = problem_of(chain, truth, shape=True)
+    hessian, gradient = problem.normal(standing(truth))
+    num_shape, split = 2, hessian.shape[-1] - 2
+    dense = torch.block_diag(*hessian[:, :split, :split], hessian[:, split:, split:].sum(0))
+    for frame in range(4):
+        own = slice(frame * split, (frame + 1) * split)
+        dense[own, -num_shape:] = hessian[frame, :split, split:]
+        dense[-num_shape:, own] = hessian[frame, split:, :split]
+    damping = torch.full((len(dense),), 2.0, dtype=torch.float64)
+    damping[-num_shape:] = 2e-3
+    right = torch.cat([gradient[:, :split].flatten(), gradient[:, split:].sum(0)])
+    expected = -torch.linalg.solve(dense + damping.diag(), right)
+    ours = _bordered_step(hessian, gradient, num_shape, 2.0)
+    torch.testing.assert_close(ours[:, :split].flatten(), expected[:-num_shape])
+    torch.testing.assert_close(ours[0, split:], expected[-num_shape:])
+
+
+def test_only_active_columns_move():
+    chain = small_chain()
+    truth = random_pose(chain, 4, seed=8)
+    active = pose_columns(chain, ("left_elbow", "spine"), root=False)
+    problem = replace(problem_of(chain, truth), active=active)
+    start = standing(truth)
+    pose = solve_frames(problem, start).pose
+    moved = (pose.rotation != start.rotation).flatten(2).any(-1).any(0)
+    assert [chain.joints[int(row)] for row in moved.nonzero()] == ["spine", "left_elbow"]
+    assert torch.equal(pose.translation, start.translation)
+    assert problem.loss(pose).sum() < problem.loss(start).sum()
