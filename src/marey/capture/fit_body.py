@@ -39,7 +39,7 @@ class FitOptions:
     """rad/s^2 expected of root, spine, neck, head and collars."""
     root_acceleration: float = 5.0
     """m/s^2 expected of the root."""
-    window: int = 240
+    window: int = 120
     ahead: int = 20
     max_gap: float = 0.5
     """Longest gap to bridge, s."""

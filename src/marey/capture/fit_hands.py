@@ -21,7 +21,7 @@ from marey.fit.limits import rotation_prior
 from marey.fit.problem import Problem, pose_columns
 from marey.fit.sequence import Smoothness
 
-_WINDOW = 240
+_WINDOW = 120
 _AHEAD = 20
 _WRIST_ACCELERATION = 80.0
 _FINGER_ACCELERATION = 60.0

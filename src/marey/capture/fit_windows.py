@@ -16,7 +16,7 @@ from marey.fit.frames import LmOptions, solve_frames
 from marey.fit.problem import Problem
 from marey.fit.sequence import Smoothness, solve_sequence
 
-_BATCH = 256
+_BATCH = 128
 
 
 def solve_single(

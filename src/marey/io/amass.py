@@ -41,6 +41,8 @@ from marey.io._take_files import make_file_names
 MODEL_TYPES = {23: "smpl", 51: "smplh", 54: "smplx"}
 """Model by number of joints below the root."""
 
+_OWN_BODY = "marey-h"
+"""Its shape coefficients mean nothing in SMPL's shape space."""
 NUM_BETAS = 16
 
 MAX_BYTES = 2**32
@@ -50,7 +52,7 @@ def write_amass(
     motion: BodyMotion,
     path: str | Path,
     *,
-    root_rest: Float[np.ndarray, "3"] | None = None,
+    root_rest: Float[np.ndarray, "#N 3"] | None = None,
     gender: str = "neutral",
     frame_rate: float | None = None,
     overwrite: bool = True,
@@ -61,7 +63,8 @@ def write_amass(
         motion: A motion on a body of SMPL's, SMPL-H's or SMPL-X's joints, such as marey-h.
         path: `name.npz`. Several people become `name_<person>.npz`, several runs of a person
             `name_<person>_part<number>.npz` (`name_part<number>.npz` of a single one).
-        root_rest: Rest position of the root joint in the shaped body, m; zeros (marey-h) if None.
+        root_rest: Rest position of the root joint in each person's shaped body, m; zeros (right for
+            marey-h) if None.
         gender: What the file says of the body: neutral, male or female.
         frame_rate: Frames per second to resample to; None keeps evenly spaced frames as they are.
         overwrite: Whether existing files may be replaced.
@@ -78,7 +81,9 @@ def write_amass(
     _check_body(motion)
     if frame_rate is not None and not 0 < frame_rate < np.inf:
         raise InputError(f"a frame rate must be positive, not {frame_rate}; give e.g. 30")
-    rest = np.zeros(3) if root_rest is None else root_rest
+    rest = np.broadcast_to(
+        np.zeros((1, 3)) if root_rest is None else root_rest, (len(motion.people), 3)
+    )
     written: list[Path] = []
     suffixes = _name_people(motion.people)
     for person, suffix in enumerate(suffixes):
@@ -86,7 +91,7 @@ def write_amass(
         for number, run in enumerate(runs, start=1):
             part = f"_part{number}" if len(runs) > 1 else ""
             target = path.with_name(f"{path.stem}{suffix}{part}.npz")
-            content = _describe_run(run, motion, person, rest, frame_rate)
+            content = _describe_run(run, motion, person, rest[person], frame_rate)
             content["gender"] = np.array(gender)
             with atomic_path(target, overwrite=overwrite) as temporary:
                 np.savez_compressed(temporary, allow_pickle=False, **content)
@@ -145,7 +150,7 @@ def _check_body(motion: BodyMotion) -> None:
             f"AMASS files hold bodies of 23, 51 or 54 joints, not a rig of {num_joints}; export to "
             f".glb or .bvh instead"
         )
-    if motion.shape.shape[1] > NUM_BETAS and motion.body.startswith("smpl"):
+    if motion.shape.shape[1] > NUM_BETAS and motion.body != _OWN_BODY:
         raise InputError(
             f"AMASS files hold {NUM_BETAS} shape coefficients, this body has "
             f"{motion.shape.shape[1]}; fit it with fewer"
@@ -170,7 +175,7 @@ def _describe_run(
     vectors = Rotation.from_quat(run.rotations.reshape(-1, 4), scalar_first=True).as_rotvec()
     shape, betas = motion.shape[person], np.zeros(NUM_BETAS)
     assert isinstance(motion.body, str)
-    if motion.body.startswith("smpl"):
+    if motion.body != _OWN_BODY:
         betas[: len(shape)] = shape
     return {
         "trans": run.position - rest,

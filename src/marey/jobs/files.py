@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from marey.core import BodyMotion, Take
+import numpy as np
+from jaxtyping import Float
+
+from marey.core import BodyMotion, Rig, Take
 from marey.core.errors import InputError, OutputExistsError
 
 
@@ -72,12 +75,25 @@ def write_motion(motion: BodyMotion, path: Path, *, overwrite: bool) -> tuple[Pa
     if path.suffix.lower() == ".npz":
         from marey.io.amass import write_amass
 
-        return tuple(write_amass(motion, path, overwrite=overwrite))
+        rest = _root_rest(motion)
+        return tuple(write_amass(motion, path, root_rest=rest, overwrite=overwrite))
     from marey.io.gltf import write_gltf
 
     refuse_existing(path, overwrite=overwrite)
     write_gltf(motion, path)
     return (path,)
+
+
+def _root_rest(motion: BodyMotion) -> Float[np.ndarray, "N 3"] | None:
+    """Where the root joint rests in each person's body; None for a bare rig."""
+    if isinstance(motion.body, Rig):
+        return None
+    import torch
+
+    from marey.body import load_body
+
+    body = load_body(motion.body, num_shape=motion.shape.shape[1])
+    return body.rest_joints(torch.from_numpy(motion.shape))[:, 0].numpy()
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

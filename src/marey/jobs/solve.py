@@ -78,8 +78,20 @@ def solve_with_timings(
     take = fit_people(
         seen, body=body, view=view, options=capture, progress=progress, timings=timings
     )
-    take = _with_provenance(take, options, view, body)
+    take = _with_provenance(_name_body(take, options.body), options, view, body)
     return Solved(take=take, run=_describe_run(timings, clock.perf_counter() - begin, take))
+
+
+def _name_body(take: Take, source: str) -> Take:
+    """Let the motions name the user's own body by its path, so that exports can load it again."""
+    if not Path(source).suffix:
+        return take
+    path = str(Path(source).resolve())
+    people = tuple(
+        replace(person, motion=person.motion and replace(person.motion, body=path))
+        for person in take.people
+    )
+    return replace(take, people=people)
 
 
 def choose_view(clip: Clip, options: SolveOptions) -> PinholeView:
