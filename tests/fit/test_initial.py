@@ -59,12 +59,12 @@ def test_known_rotations_are_recovered(name, heading):
     # limb does not have and which the rest pose's own slight bend tilts.
     for limb in ("shoulder", "hip"):
         for side in ("left", "right"):
-            assert error[CHAIN.index(f"{side}_{limb}")] < (20 if name == "bent" else 30)
+            assert error[CHAIN.index(f"{side}_{limb}")] < (6 if name == "bent" else 12)
     ends = [CHAIN.points.index(f"{side}_{end}") for side in ("left", "right") for end in ENDS]
     placed, target = place(CHAIN, found).points[0], place(CHAIN, truth).points[0]
     apart = (placed - placed.mean(0)) - (target - target.mean(0))
     middle = apart[ends].norm(dim=-1)
-    assert middle.max() < 0.02
+    assert middle.max() < 0.01
 
 
 ENDS = ("elbow", "wrist", "knee", "ankle")

@@ -1,4 +1,4 @@
-"""Limits: the right side mirrors the left, and what a body can do costs less than what it cannot."""
+"""Limits: the right side mirrors the left; what a body can do costs less than what it cannot."""
 
 import pytest
 import torch

@@ -15,6 +15,9 @@ from marey.core import Keypoints2D, Keypoints3D
 from marey.fit.chain import Chain
 from marey.fit.costs import RelativePoints, Reprojection
 
+_FARTHEST = 5.0
+"""A landmark farther than this from its root is none, m."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
@@ -89,7 +92,7 @@ def observe(
     image, confidence = keypoints2d.position[0][:, columns], keypoints2d.confidence[0][:, columns]
     sigma = None if keypoints2d.sigma is None else keypoints2d.sigma[0][:, columns]
     image_weight = _weights(image, confidence, sigma)
-    space = _turn_to_view(keypoints3d.position[0][:, columns], image, view)
+    space = _turn_to_view(_plausible(keypoints3d.position[0][:, columns]), image, view)
     trust = _trust(space, keypoints3d.confidence[0][:, columns])
     space_weight = trust[..., None] / np.array(space_sigma, np.float32)
     return Observation(
@@ -109,6 +112,11 @@ def _weights(
     believed = np.full_like(confidence, 4.0) if sigma is None else sigma
     valid &= np.isfinite(believed) & (believed > 0)
     return np.where(valid, 1 / np.where(valid, believed, 1.0), 0.0).astype(np.float32)
+
+
+def _plausible(space: Float[np.ndarray, "L K 3"]) -> Float[np.ndarray, "L K 3"]:
+    near = np.all(np.abs(space) < _FARTHEST, axis=-1, keepdims=True)
+    return np.where(near, space, np.nan)
 
 
 def _trust(
