@@ -52,7 +52,7 @@ def write_amass(
     motion: BodyMotion,
     path: str | Path,
     *,
-    root_rest: Float[np.ndarray, "#N 3"] | None = None,
+    root_rest: Float[np.ndarray, "*N 3"] | None = None,
     gender: str = "neutral",
     frame_rate: float | None = None,
     overwrite: bool = True,
@@ -63,8 +63,8 @@ def write_amass(
         motion: A motion on a body of SMPL's, SMPL-H's or SMPL-X's joints, such as marey-h.
         path: `name.npz`. Several people become `name_<person>.npz`, several runs of a person
             `name_<person>_part<number>.npz` (`name_part<number>.npz` of a single one).
-        root_rest: Rest position of the root joint in each person's shaped body, m; zeros (right for
-            marey-h) if None.
+        root_rest: Rest position of the root joint in the shaped body, m, one for all people or one
+            each; zeros (right for marey-h) if None.
         gender: What the file says of the body: neutral, male or female.
         frame_rate: Frames per second to resample to; None keeps evenly spaced frames as they are.
         overwrite: Whether existing files may be replaced.
