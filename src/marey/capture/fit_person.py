@@ -124,7 +124,7 @@ def _core_confidence(
     """Return the confidence of the core keypoints, 0 where the fit makes no use of one."""
     columns = [keypoints.skeleton.index(name) for name in CORE]
     used = seen.image_weight[:, [trunk.points.index(name) for name in CORE]].numpy() > 0
-    return np.where(used, keypoints.confidence[0][:, columns], 0.0)
+    return np.where(used, np.clip(keypoints.confidence[0][:, columns], 0.0, 1.0), 0.0)
 
 
 def _whole_body(bodies: Bodies, pose: Pose) -> Float[Tensor, "L J 3 3"]:

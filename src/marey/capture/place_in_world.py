@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
+from scipy.special import expit
 
 from marey.body import Body
 from marey.capture.world import World, find_world
@@ -91,6 +92,6 @@ def _resting(feet: Float[np.ndarray, "M G 3"], time: Float[np.ndarray, "M"]) -> 
 
 def _contact(feet: Float[np.ndarray, "M G 3"], time: Float[np.ndarray, "M"]) -> np.ndarray:
     """Probability of contact: slow and near the floor, each a soft threshold."""
-    slow = 1 / (1 + np.exp((_speed(feet, time) - 2 * _STILL_SPEED) / (0.5 * _STILL_SPEED)))
-    low = 1 / (1 + np.exp((feet[..., 2] - 0.10) / 0.03))
+    slow = expit((2 * _STILL_SPEED - _speed(feet, time)) / (0.5 * _STILL_SPEED))
+    low = expit((0.10 - feet[..., 2]) / 0.03)
     return (slow * low).astype(np.float32)
