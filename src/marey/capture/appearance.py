@@ -22,7 +22,7 @@ def describe_torso(
         corners: Left shoulder, right shoulder, right hip, left hip, px.
 
     Returns:
-        A histogram that sums to 1, or None if the torso is out of the image or edge-on.
+        A histogram that sums to 1, or None if the torso is not wholly in the image.
     """
     height, width = image.shape[:2]
     if not np.isfinite(corners).all():
