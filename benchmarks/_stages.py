@@ -113,10 +113,15 @@ class MeteredEstimator(WholeBodyEstimator):
 
     meter: Meter
 
-    def estimate(self, image, box, previous=None):
-        """Find everything of one person."""
+    def locate(self, image, box, previous=None):
+        """Find body and feet of one person."""
         with self.meter.thread("estimate"):
-            return super().estimate(image, box, previous)
+            return super().locate(image, box, previous)
+
+    def complete(self, image, located, previous=None):
+        """Add the hands."""
+        with self.meter.thread("estimate"):
+            return super().complete(image, located, previous)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ class Estimator:
     def __init__(self, world: World):
         self.world = world
 
-    def estimate(self, image, box, previous=None):
+    def locate(self, image, box, previous=None):
         look = box if box is not None else previous.box
         middle = (look[:2] + look[2:]) / 2
         found = list(self.world.visible(image).values())
@@ -69,6 +69,9 @@ class Estimator:
         if not found or min(away) > 60:
             return _landmarks(np.zeros(2), score=0.05)
         return _landmarks(found[int(np.argmin(away))], score=0.95)
+
+    def complete(self, image, located, previous=None):
+        return located
 
 
 def _landmarks(corner: np.ndarray, *, score: float) -> PersonLandmarks:

@@ -88,6 +88,10 @@ class _Track:
     last_confirmed: float
     colours: Float[np.ndarray, "B"] | None = None
     lost: bool = False
+    completed: PersonLandmarks | None = None
+    """The last complete result, while the person is followed without a break."""
+    pending: tuple[int, Future[PersonLandmarks]] | None = None
+    """The frame being completed: its row in the person's results, and the job."""
     coinciding: dict[int, int] = field(default_factory=dict)
     """Frames in a row during which another track (by id) showed the same body."""
     score: float = 1.0
@@ -126,14 +130,16 @@ class PeopleTracker:
             self._end(self._tracks)
             self._hurry = True
         due = self._hurry or self._since_detection + 1 >= self.options.detect_every
+        following = self._follow(image)
         detection = self.pool.submit(self.detector.detect, [image]) if due else None
-        self._follow(time, image)
+        for track, job in following:
+            self._update(track, job.result(), time)
         self._resolve_duplicates(image)
         self._since_detection += 1
         if detection is not None:
             self._since_detection = 0
             self._associate(index, time, image, detection.result()[0])
-        self._record(index)
+        self._record(index, image)
         self._forget(time)
         self._num_frames += 1
 
@@ -153,13 +159,10 @@ class PeopleTracker:
         """People being followed right now."""
         return sum(not track.lost for track in self._tracks)
 
-    def _follow(self, time: float, image: Image) -> None:
+    def _follow(self, image: Image) -> list[tuple[_Track, Future[PersonLandmarks]]]:
         active = [track for track in self._tracks if not track.lost]
-        jobs = [
-            self.pool.submit(self.estimator.estimate, image, None, track.last) for track in active
-        ]
-        for track, job in zip(active, jobs, strict=True):
-            self._update(track, job.result(), time)
+        locate = self.estimator.locate
+        return [(track, self.pool.submit(locate, image, None, track.last)) for track in active]
 
     def _update(self, track: _Track, result: PersonLandmarks, time: float) -> None:
         if not self._acceptable(result, self.options.min_score) or self._jumped(track, result):
@@ -205,7 +208,7 @@ class PeopleTracker:
         # This frame is not recorded yet, so count - 1 recorded frames were the wrong body's.
         for back in range(1, min(count - 1, len(results)) + 1):
             results[-back] = None
-        loser.lost, loser.coinciding, self._hurry = True, {}, True
+        loser.lost, loser.pending, loser.coinciding, self._hurry = True, None, {}, True
 
     def _associate(self, index: int, time: float, image: Image, found: PersonBoxes) -> None:
         self._hurry = False
@@ -234,7 +237,7 @@ class PeopleTracker:
         most = self.options.new_candidates if self.num_active else len(candidates)
         candidates = candidates[np.argsort(-area(candidates))][:most]
         jobs: list[Future[PersonLandmarks]] = [
-            self.pool.submit(self.estimator.estimate, image, box, None) for box in candidates
+            self.pool.submit(self.estimator.locate, image, box, None) for box in candidates
         ]
         for box, job in zip(candidates, jobs, strict=True):
             result = job.result()
@@ -294,12 +297,18 @@ class PeopleTracker:
                 seen = describe_torso(image, track.last.position[self.points.torso])
                 track.colours = blend(track.colours, seen)
 
-    def _record(self, index: int) -> None:
+    def _record(self, index: int, image: Image) -> None:
         for track in self._tracks:
+            _collect(track)
             results = track.person.results
             gap = index - track.person.start - len(results)
-            results.extend([None] * gap)
-            results.append(None if track.lost else _sighting(track.last))
+            results.extend([None] * (gap + 1))
+            if track.lost:
+                track.completed = None
+                continue
+            # Hands of this frame are found while the body is looked for in the next.
+            job = self.pool.submit(self.estimator.complete, image, track.last, track.completed)
+            track.pending = (len(results) - 1, job)
 
     def _forget(self, time: float) -> None:
         gone = [
@@ -312,6 +321,7 @@ class PeopleTracker:
 
     def _end(self, tracks: list[_Track]) -> None:
         for track in list(tracks):
+            _collect(track)
             results = track.person.results
             while results and results[-1] is None:
                 results.pop()
@@ -364,6 +374,15 @@ def _match(boxes: Float[np.ndarray, "D 4"], tracks: list[_Track]) -> Iterator[tu
     for row, column in zip(rows, columns, strict=True):
         if union[row, column] > 0.2 or smaller[row, column] > 0.6:
             yield int(row), tracks[column]
+
+
+def _collect(track: _Track) -> None:
+    """Wait for the frame being completed and write it down."""
+    if track.pending is not None:
+        row, job = track.pending
+        track.completed = job.result()
+        track.person.results[row] = _sighting(track.completed)
+        track.pending = None
 
 
 def _sighting(result: PersonLandmarks) -> Sighting:

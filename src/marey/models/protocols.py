@@ -58,20 +58,24 @@ class PersonDetector(Protocol):
 
 @runtime_checkable
 class LandmarkEstimator(Protocol):
-    """Finds the landmarks of one person in one image."""
+    """Finds the landmarks of one person in one image, in two steps.
+
+    Following a person needs the first step alone, so the second of one frame can run beside the
+    first of the next: two cores are busy even with one person.
+    """
 
     @property
     def skeleton(self) -> Skeleton:
         """The skeleton of every result."""
         ...
 
-    def estimate(
+    def locate(
         self,
         image: UInt8[np.ndarray, "H W 3"],
         box: Float[np.ndarray, "4"] | None,
         previous: PersonLandmarks | None = None,
     ) -> PersonLandmarks:
-        """Return the landmarks of the person in `box`, or of the one followed since `previous`.
+        """Find the person in `box`, or the one followed since `previous`: all that following needs.
 
         Args:
             image: The frame.
@@ -79,5 +83,20 @@ class LandmarkEstimator(Protocol):
             previous: This estimator's result for the same person in the frame before. A following
                 estimator then looks where that result points and falls back to `box` when it finds
                 nobody there; a top-down estimator ignores it unless `box` is None.
+        """
+        ...
+
+    def complete(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        located: PersonLandmarks,
+        previous: PersonLandmarks | None = None,
+    ) -> PersonLandmarks:
+        """Add what following can do without, such as hands; may run beside the next `locate`.
+
+        Args:
+            image: The frame.
+            located: What `locate` returned for it.
+            previous: The completed result of the frame before, if there is one.
         """
         ...

@@ -5,7 +5,7 @@ next, and the detector's box only starts them and calls them back. A person with
 three network calls per frame; a start costs six, or twelve for a person who is hard to see.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -37,11 +37,12 @@ _SHORTEST_HAND = 0.08
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowedCrops:
-    """Where to look in the next frame."""
+    """Where to look in the next frame, and what the hands are added to in this one."""
 
+    pose: PoseLandmarks
     body: SquareCrop
-    left: SquareCrop | None
-    right: SquareCrop | None
+    left: SquareCrop | None = None
+    right: SquareCrop | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,18 +71,37 @@ class WholeBodyEstimator:
         box: Float[np.ndarray, "4"] | None,
         previous: PersonLandmarks | None = None,
     ) -> PersonLandmarks:
-        """Return the landmarks of the person in `box`, or of the one followed since `previous`."""
-        crops = previous.state if previous is not None else None
-        crops = crops if isinstance(crops, FollowedCrops) else None
-        pose = self._find_body(image, box, crops)
-        left = self._find_hand(image, pose, "left", crops.left if crops else None)
-        right = self._find_hand(image, pose, "right", crops.right if crops else None)
-        state = FollowedCrops(
-            body=crop_from_pose(pose),
+        """Return body, feet and hands in one call."""
+        return self.complete(image, self.locate(image, box, previous), previous)
+
+    def locate(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        box: Float[np.ndarray, "4"] | None,
+        previous: PersonLandmarks | None = None,
+    ) -> PersonLandmarks:
+        """Return body and feet of the person in `box`, or of the one followed since `previous`."""
+        pose = self._find_body(image, box, _crops_of(previous))
+        state = FollowedCrops(pose=pose, body=crop_from_pose(pose))
+        return combine_landmarks(pose, None, None, state=state)
+
+    def complete(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        located: PersonLandmarks,
+        previous: PersonLandmarks | None = None,
+    ) -> PersonLandmarks:
+        """Add the hands."""
+        here, before = _crops_of(located), _crops_of(previous)
+        assert here is not None, "complete needs a result of locate"
+        left = self._find_hand(image, here.pose, "left", before.left if before else None)
+        right = self._find_hand(image, here.pose, "right", before.right if before else None)
+        state = replace(
+            here,
             left=crop_from_hand(left) if left else None,
             right=crop_from_hand(right) if right else None,
         )
-        return combine_landmarks(pose, left, right, state=state)
+        return combine_landmarks(here.pose, left, right, state=state)
 
     def _find_body(
         self,
@@ -145,6 +165,11 @@ class WholeBodyEstimator:
     def _belongs(self, hand: HandLandmarks, wrist: Float[np.ndarray, "2"]) -> bool:
         distance = float(np.linalg.norm(hand.position[0] - wrist))
         return hand.presence >= self.min_hand and distance < hand.crop.side / 2
+
+
+def _crops_of(result: PersonLandmarks | None) -> FollowedCrops | None:
+    state = None if result is None else result.state
+    return state if isinstance(state, FollowedCrops) else None
 
 
 def _start_hand(pose: PoseLandmarks, side: str) -> SquareCrop:

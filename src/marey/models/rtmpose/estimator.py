@@ -76,6 +76,24 @@ class RtmPoseEstimator:
         position, confidence = decode_simcc(x[0], y[0], center, extent)
         return _to_whole_body(position, confidence, side=float(extent.max()))
 
+    def locate(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        box: Float[np.ndarray, "4"] | None,
+        previous: PersonLandmarks | None = None,
+    ) -> PersonLandmarks:
+        """Do the same: this network finds all its points in one step."""
+        return self.estimate(image, box, previous)
+
+    def complete(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        located: PersonLandmarks,
+        previous: PersonLandmarks | None = None,
+    ) -> PersonLandmarks:
+        """Return the result as it is."""
+        return located
+
 
 def _to_whole_body(
     position: Float[np.ndarray, "K 2"], confidence: Float[np.ndarray, "K"], *, side: float
