@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from marey.body import load_body
-from marey.capture.fit_person import fit_person, make_bodies
 from marey.capture.first_pose import _steadiest
+from marey.capture.fit_person import fit_person, make_bodies
 from marey.capture.observe import PinholeView
 from marey.core import Keypoints3D
 from marey.evaluate import pa_mpjpe
