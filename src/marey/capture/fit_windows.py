@@ -59,7 +59,7 @@ def solve_windows(
     """
     rotation = torch.full_like(start.rotation, torch.nan)
     translation = torch.full_like(start.translation, torch.nan)
-    clock = torch.from_numpy(time)
+    clock = torch.tensor(time)
     for span in runs(solved):
         for window, keep in windows(span, size=size, ahead=ahead):
             seam = max(span.start, keep.start - 2)

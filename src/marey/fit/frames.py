@@ -25,7 +25,7 @@ class LmOptions:
     """First lambda, in units of the whitened normal matrix."""
     shrink: float = 0.2
     grow: float = 8.0
-    tolerance: float = 5e-3
+    tolerance: float = 1e-3
     """A problem has converged when a step lowers its cost by less than this share."""
 
 

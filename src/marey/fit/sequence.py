@@ -43,7 +43,7 @@ class SequenceOptions:
     """How long to iterate."""
 
     iterations: int = 6
-    damping: float = 0.1
+    damping: float = 1.0
     tolerance: float = 1e-2
 
 
