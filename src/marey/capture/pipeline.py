@@ -169,8 +169,8 @@ def _fit_everyone(
     options: CaptureOptions,
     progress: Progress,
 ) -> Sequence[BodyMotion | None]:
-    # Body and two hands: each frame of each person is passed three times.
-    total = sum(person.num_frames for person in seen.people) * 3
+    # The body and each hand pass every frame of a person once.
+    total = sum(person.num_frames for person in seen.people) * (1 + len(bodies.hands))
     done, lock = 0, Lock()
 
     def advance(frames: int) -> None:

@@ -92,8 +92,8 @@ class _Track:
     """The last complete result, while the person is followed without a break."""
     pending: tuple[int, Future[PersonLandmarks]] | None = None
     """The frame being completed: its row in the person's results, and the job."""
-    coinciding: dict[int, int] = field(default_factory=dict)
-    """Frames in a row during which another track (by id) showed the same body."""
+    coinciding: dict["_Track", int] = field(default_factory=dict)
+    """Frames in a row during which another track showed the same body."""
     score: float = 1.0
 
 
@@ -189,8 +189,8 @@ class PeopleTracker:
         for row, one in enumerate(active):
             for other in active[row + 1 :]:
                 same = self._oks(one.last, other.last) > self.options.duplicate_oks
-                count = one.coinciding.get(id(other), 0) + 1 if same else 0
-                one.coinciding[id(other)] = count
+                count = one.coinciding.get(other, 0) + 1 if same else 0
+                one.coinciding[other] = count
                 if count >= self.options.duplicate_frames and not (one.lost or other.lost):
                     self._choose_owner(image, one, other, count)
 
