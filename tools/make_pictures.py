@@ -1,7 +1,7 @@
 """Remake the README's picture from the bundled clip: the frame, the overlay, the bodies in space.
 
-    make demo
-    .venv/bin/python tools/make_pictures.py demo/demo.take docs/demo.jpg
+make demo
+.venv/bin/python tools/make_pictures.py demo/demo.take docs/demo.jpg
 """
 
 import argparse

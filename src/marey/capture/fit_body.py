@@ -16,8 +16,9 @@ from torch import Tensor
 from marey.capture.first_pose import first_poses
 from marey.capture.fit_windows import solve_single, solve_windows
 from marey.capture.observe import Observation, PinholeView
+from marey.capture.plant import plant_feet
 from marey.capture.spans import runs
-from marey.fit.chain import Chain, Pose, exp_so3, log_so3
+from marey.fit.chain import Chain, Pose, exp_so3, log_so3, place
 from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
 from marey.fit.limits import rotation_prior
 from marey.fit.problem import Problem, pose_columns
@@ -66,7 +67,7 @@ def solve_body(
         observed: Frames with enough keypoints; at least one.
         solved: Frames to solve: the observed ones and the gaps to bridge.
         options: Weights and window sizes.
-        advance: Called with the number of frames finished.
+        advance: Called with the number of frames finished, twice for each.
 
     Returns:
         Poses of all L frames in camera axes; NaN where not solved.
@@ -76,16 +77,26 @@ def solve_body(
     shape = _find_shape(problem, start, observation, observed)
     start = Pose(start.rotation, start.translation, shape.expand(len(start), -1).clone())
     single = solve_single(problem, start, observed)
-    return solve_windows(
-        problem,
-        _fill_gaps(single, observed, solved, time),
-        time,
-        solved=solved,
-        smoothness=_smoothness(chain, options),
-        size=options.window,
-        ahead=options.ahead,
-        advance=advance,
-    )
+    filled = _fill_gaps(single, observed, solved, time)
+
+    def solve_in_sequence(problem: Problem, start: Pose) -> Pose:
+        return solve_windows(
+            problem,
+            start,
+            time,
+            solved=solved,
+            smoothness=_smoothness(chain, options),
+            size=options.window,
+            ahead=options.ahead,
+            advance=advance,
+        )
+
+    free = solve_in_sequence(problem, filled)
+    anchor = plant_feet(chain, place(chain, free), observation, time)
+    if anchor is None:
+        advance(int(solved.sum()))
+        return free
+    return solve_in_sequence(replace(problem, costs=(*problem.costs, anchor)), free)
 
 
 def _make_problem(chain: Chain, observation: Observation, view: PinholeView) -> Problem:

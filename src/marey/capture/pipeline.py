@@ -169,8 +169,8 @@ def _fit_everyone(
     options: CaptureOptions,
     progress: Progress,
 ) -> Sequence[BodyMotion | None]:
-    # The body and each hand pass every frame of a person once.
-    total = sum(person.num_frames for person in seen.people) * (1 + len(bodies.hands))
+    # The body passes every frame of a person twice, each hand once.
+    total = sum(person.num_frames for person in seen.people) * (2 + len(bodies.hands))
     done, lock = 0, Lock()
 
     def advance(frames: int) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 
+_GATES = (0.5, 0.3, 0.2, 0.15)
+"""Distances from the floor within which a resting point still belongs to it, m."""
 _CAMERA_UP = np.array([0.0, -1.0, 0.0])
 
 
@@ -95,11 +97,11 @@ def _refine_by_plane(
     R = _level(up)
     local = points @ R.T
     centred = local - np.median(local, axis=0)
-    for _ in range(5):
+    # From loose to strict: people at different distances are first brought onto one plane.
+    for gate in _GATES:
         slope = _ridge_slope(centred)
-        residual = centred[:, 2] - centred[:, :2] @ slope
-        inlier = np.abs(residual) < 0.1
-        if inlier.sum() < 3 or inlier.all():
+        inlier = np.abs(centred[:, 2] - centred[:, :2] @ slope) < gate
+        if inlier.sum() < 3:
             break
         centred = centred[inlier] - np.median(centred[inlier], axis=0)
     slope = _ridge_slope(centred)
