@@ -11,6 +11,7 @@ from typing import Annotated
 
 import tyro
 
+from marey import __version__
 from marey.core.errors import MareyError
 from marey.jobs import commands
 from marey.jobs.options import SolveOptions
@@ -64,11 +65,13 @@ class Export:
     """The take to read."""
     file: tyro.conf.Positional[Path]
     """The file to write: .glb, .npz (AMASS) or .mp4 (overlay)."""
+    video: Path | None = None
+    """Where the video lies now, for an overlay, if it has moved since."""
     talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
 
     def run(self) -> None:
         """Run the command."""
-        commands.export_take(self.take, self.file, talk=self.talk)
+        commands.export_take(self.take, self.file, video=self.video, talk=self.talk)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +99,9 @@ Command = (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
+    if (sys.argv[1:] if arguments is None else arguments) == ["--version"]:
+        sys.stdout.write(f"marey {__version__}\n")
+        return
     command = tyro.cli(Command, prog="marey", args=arguments, description="3D motion from video.")
     try:
         command.run()

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from marey.body import load_body
-from marey.core.errors import FormatError, InputError, MissingAssetError
+from marey.core.errors import FormatError, InputError
 from tests.body.files import KINDS, random_body, write_npz, write_pickle
 
 
@@ -119,7 +119,7 @@ def test_wrong_arrays_are_named(
 
 
 def test_files_that_are_no_bodies(tmp_path: Path) -> None:
-    with pytest.raises(MissingAssetError, match="no body file"):
+    with pytest.raises(InputError, match="no body file"):
         load_body(tmp_path / "absent.npz")
     text = tmp_path / "notes.pkl"
     text.write_text("hello")

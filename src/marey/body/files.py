@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from marey.core.errors import FormatError, MissingAssetError
+from marey.core.errors import FormatError, InputError
 from marey.core.restricted_pickle import MAX_BYTES, read_pickle, read_pickle_bytes
 
 REQUIRED = ("v_template", "shapedirs", "J_regressor", "weights", "kintree_table", "f")
@@ -21,11 +21,13 @@ def read_body_arrays(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of a body file by their names in SMPL's files.
 
     Raises:
-        MissingAssetError: If there is no such file.
+        InputError: If there is no such file.
         FormatError: If it is no body file, or one of its arrays is missing or not numbers.
     """
     if not path.is_file():
-        raise MissingAssetError(f"there is no body file {path}; give the path of a .npz or .pkl")
+        raise InputError(f"there is no body file {path}; give the path of a .npz or .pkl")
+    if path.suffix == ".npz" and not zipfile.is_zipfile(path):
+        raise FormatError(f"{path} is no .npz archive; give an SMPL, SMPL-H or SMPL-X file")
     content = _read_npz(path) if zipfile.is_zipfile(path) else read_pickle(path)
     if not isinstance(content, dict):
         raise FormatError(f"{path} holds a {type(content).__name__}, expected SMPL's named arrays")

@@ -37,9 +37,9 @@ def load_body(
         The body in float32 on the CPU; `Body.to` moves it.
 
     Raises:
-        InputError: If the name is unknown or the file has fewer coefficients than asked for.
+        InputError: If the name is unknown, the file does not exist or has fewer coefficients than
+            asked for.
         FormatError: If the file is not a body of the SMPL family.
-        MissingAssetError: If the file does not exist.
     """
     if str(source) in SHIPPED:
         return _load_shipped(str(source), mesh, num_shape)

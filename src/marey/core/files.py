@@ -28,7 +28,10 @@ def atomic_path(target: str | Path, *, overwrite: bool = True) -> Iterator[Path]
     """
     target = Path(target)
     if target.exists() and not overwrite:
-        raise OutputExistsError(f"{target} exists already; choose another name or pass --overwrite")
+        raise OutputExistsError(
+            f"{target} exists already; choose another name, or overwrite it "
+            "(--overwrite, in Python overwrite=True)"
+        )
     temporary = Path(_make_temporary(target, folder=False))
     try:
         yield temporary
@@ -53,7 +56,10 @@ def atomic_folder(target: str | Path, *, overwrite: bool = False) -> Iterator[Pa
     """
     target = Path(target)
     if target.exists() and not overwrite:
-        raise OutputExistsError(f"{target} exists already; choose another name or pass --overwrite")
+        raise OutputExistsError(
+            f"{target} exists already; choose another name, or overwrite it "
+            "(--overwrite, in Python overwrite=True)"
+        )
     temporary = Path(_make_temporary(target, folder=True))
     try:
         yield temporary

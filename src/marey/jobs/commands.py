@@ -60,11 +60,12 @@ def solve_video(
     elif not talk.quiet:
         count = "1 person" if len(people) == 1 else f"{len(people)} people"
         speed = solved.run["frames_per_second"]
-        _say(f"{count} in {solved.run['frames']} frames, {speed} frames per second")
+        frames = "1 frame" if solved.run["frames"] == 1 else f"{solved.run['frames']} frames"
+        _say(f"{count} in {frames}, solved at {speed} frames per second")
         _say_written(written)
 
 
-def export_take(source: Path, target: Path, *, talk: Talk) -> None:
+def export_take(source: Path, target: Path, *, video: Path | None, talk: Talk) -> None:
     """Read a take and write it in another format."""
     from marey.io.take import read_take
 
@@ -72,7 +73,7 @@ def export_take(source: Path, target: Path, *, talk: Talk) -> None:
     sources = [clip.path for clip in take.clips]
     check_export(target, overwrite=talk.overwrite, sources=sources)
     with report(quiet=talk.quiet, as_json=talk.json) as progress:
-        written = export(take, target, overwrite=talk.overwrite, progress=progress)
+        written = export(take, target, video=video, overwrite=talk.overwrite, progress=progress)
     if talk.json:
         print_json({"written": [str(path) for path in written]})
     elif not talk.quiet:

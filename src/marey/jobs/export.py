@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from marey.core import Take
+from marey.core import Clip, Take
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
 from marey.jobs.files import refuse_existing, write_motion
@@ -11,13 +11,19 @@ SUFFIXES = (".glb", ".mp4", ".npz")
 
 
 def export(
-    take: Take, path: str | Path, *, overwrite: bool = False, progress: Progress = silent
+    take: Take,
+    path: str | Path,
+    *,
+    video: str | Path | None = None,
+    overwrite: bool = False,
+    progress: Progress = silent,
 ) -> tuple[Path, ...]:
     """Write a take in the format its suffix names.
 
     Args:
         take: The take.
         path: Where to write: .glb (skinned animation), .npz (AMASS), .mp4 (overlay on the video).
+        video: Where the take's video lies now, if it has moved; for an overlay only.
         overwrite: Whether existing files may be replaced.
         progress: Called as frames are written.
 
@@ -34,8 +40,23 @@ def export(
         return write_motion(take.motion, path, overwrite=overwrite)
     from marey.view.overlay import write_overlay
 
-    write_overlay(take, path, progress=progress)
+    write_overlay(take, path, clip=_find_clip(take, video), progress=progress)
     return (path,)
+
+
+def _find_clip(take: Take, video: str | Path | None) -> Clip | None:
+    """Return the clip to draw on; None leaves the choice of the take's own."""
+    if video is not None:
+        from marey.io.video import probe_clip
+
+        return probe_clip(video)
+    for clip in take.clips:
+        if not clip.path.exists():
+            raise InputError(
+                f"the take's video {clip.path} is not there any more; say where it is with --video "
+                "(in Python video=...)"
+            )
+    return None
 
 
 def check_export(path: Path, *, overwrite: bool, sources: list[Path]) -> None:

@@ -61,7 +61,10 @@ def write(value: Take | BodyMotion, path: str | Path, *, overwrite: bool = False
     elif isinstance(value, BodyMotion) and suffix in (".npz", ".glb"):
         write_motion(value, path, overwrite=overwrite)
     elif isinstance(value, Take):
-        raise InputError(f"a take is written to a name that ends in .take, got '{path.name}'")
+        raise InputError(
+            f"a take is written to a name that ends in .take, got '{path.name}'; "
+            "for other formats use marey.export(take, path)"
+        )
     else:
         raise InputError(f"a motion is written to a .npz (AMASS) or a .glb, got '{path.name}'")
 
@@ -103,4 +106,7 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
         OutputExistsError: If it exists and may not be overwritten.
     """
     if path.exists() and not overwrite:
-        raise OutputExistsError(f"{path} exists already; choose another name or pass --overwrite")
+        raise OutputExistsError(
+            f"{path} exists already; choose another name, or overwrite it "
+            "(--overwrite, in Python overwrite=True)"
+        )

@@ -9,7 +9,19 @@ import tyro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SolveOptions:
-    """What a user may choose for `solve`."""
+    """What a user may choose for `solve`.
+
+    Attributes:
+        fov_deg: Field of view along the longer image side, degrees (53 unless said).
+        focal_px: Focal length, px; instead of the field of view.
+        body: `marey-h`, or the path of your own SMPL, SMPL-H or SMPL-X file.
+        detector: Your own person detector (ONNX) instead of the shipped one.
+        detector_family: Which kind of network `detector` is.
+        landmarks: Your own whole-body estimator (ONNX: RTMPose or DWPose).
+        detect_every: Frames between two runs of the person detector, at least 1.
+        min_height: Smallest person to follow, px.
+        far_people: Whether to look for small, far people in tiles of the frame (slower).
+    """
 
     fov_deg: Annotated[float | None, tyro.conf.arg(name="fov")] = None
     """Field of view along the longer image side, degrees (53 unless said)."""

@@ -46,6 +46,10 @@ def solve(
         options: Camera, body and networks.
         progress: Called as the stages advance.
 
+    Returns:
+        Everyone's keypoints and motion in one world, and the camera; `take.motion` lays all people
+        out on the clip's clock.
+
     Raises:
         InputError: If the file or an option cannot be used, or nobody is found.
     """
@@ -57,6 +61,7 @@ def solve_with_timings(
 ) -> Solved:
     """Do what `solve` does and report how long each stage took."""
     options = options or SolveOptions()
+    _check_numbers(options)
     begin, timings = clock.perf_counter(), Timings()
     clip = probe_clip(video)
     view = choose_view(clip, options)
@@ -92,6 +97,13 @@ def _name_body(take: Take, source: str) -> Take:
         for person in take.people
     )
     return replace(take, people=people)
+
+
+def _check_numbers(options: SolveOptions) -> None:
+    if options.detect_every < 1:
+        raise InputError(f"--detect-every must be at least 1, got {options.detect_every}")
+    if not options.min_height >= 1:
+        raise InputError(f"--min-height must be at least 1 px, got {options.min_height:g}")
 
 
 def choose_view(clip: Clip, options: SolveOptions) -> PinholeView:
