@@ -7,12 +7,15 @@ of the legs is left alone, and where nothing jumps the network is believed.
 """
 
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from marey.core import Keypoints2D, Keypoints3D, Skeleton
 from marey.core.skeleton import mirror_name
+
+_Keypoints = TypeVar("_Keypoints", Keypoints2D, Keypoints3D)
 
 _LEGS = ("hip", "knee", "ankle", "heel", "big_toe", "small_toe")
 _ARMS = ("shoulder", "elbow", "wrist")
@@ -55,7 +58,7 @@ def repair_swaps(
         touched |= swapped
         for name in (*deciding, *following):
             _exchange(order, image.skeleton, name, swapped)
-    return _reorder2d(image, order), _reorder3d(space, order), touched
+    return _reorder(image, order), _reorder(space, order), touched
 
 
 def _height(image: Keypoints2D) -> float:
@@ -133,18 +136,7 @@ def _exchange(
     order[swapped, left], order[swapped, right] = right, left
 
 
-def _reorder2d(keypoints: Keypoints2D, order: np.ndarray) -> Keypoints2D:
-    rows = np.arange(len(order))[:, None]
-    sigma = keypoints.sigma
-    return replace(
-        keypoints,
-        position=keypoints.position[:, rows, order],
-        confidence=keypoints.confidence[:, rows, order],
-        sigma=None if sigma is None else sigma[:, rows, order],
-    )
-
-
-def _reorder3d(keypoints: Keypoints3D, order: np.ndarray) -> Keypoints3D:
+def _reorder(keypoints: _Keypoints, order: np.ndarray) -> _Keypoints:
     rows = np.arange(len(order))[:, None]
     sigma = keypoints.sigma
     return replace(

@@ -10,7 +10,7 @@ The tree, with the exit code the command line gives each branch::
     │   └── NothingFoundError      the input is sound, but holds no people (or no motion)
     └── EnvironmentFault        3  the machine or the installation lacks something
         ├── MissingExtraError      an optional package is not installed
-        └── MissingAssetError      a shipped or user-named model file is absent or damaged
+        └── MissingAssetError      a shipped model file is absent or damaged
 
 Everything else that escapes is our own mistake (exit code 1). A message is one sentence that says
 what was expected, what came, and what to do next.
@@ -62,4 +62,4 @@ class MissingExtraError(EnvironmentFault):
 
 
 class MissingAssetError(EnvironmentFault):
-    """A model file is absent, or its checksum differs from its card's."""
+    """A shipped model file is absent, or its checksum differs from its card's."""
