@@ -103,7 +103,8 @@ def _speed_metrics(clip: BenchClip, profile: Profile, naive: float) -> list[Metr
     rows: list[tuple[str, float, str, Direction, float, bool]] = [
         ("frames per second", profile.frames_per_second, "1/s", "higher", 0.3, True),
         ("processor time per frame", 1000 * busy / profile.num_frames, "ms", "lower", 0.3, True),
-        ("front end, times naive", front / naive, "", "higher", 0.3, False),
+        # The naive front end's spinning threads make its own speed vary by a factor of 1.8.
+        ("front end, times naive", front / naive, "", "higher", 0.5, False),
     ]
     for stage in STAGES:
         rows.append((f"share of {stage}", profile.busy[stage] / busy, "", "none", 0.0, False))
