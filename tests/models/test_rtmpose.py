@@ -66,7 +66,7 @@ def test_a_spot_comes_back_where_it_is(tmp_path, num_keypoints):
     path.write_bytes(spot_finder(num_keypoints))
     estimator = RtmPoseEstimator(path)
     box = np.float32([80, 60, 280, 240])
-    person = estimator.estimate(paint_spot(190.5, 120.5), box)
+    person = estimator.locate(paint_spot(190.5, 120.5), box)
     nose = person.position[WHOLE_BODY.index("nose")]
     # The window is 300 px wide at the least: a bin is 0.6 px of the image.
     np.testing.assert_allclose(nose, [190.5, 120.5], atol=1.0)
@@ -82,10 +82,10 @@ def test_without_a_box_the_previous_result_says_where_to_look(tmp_path):
     path.write_bytes(spot_finder(17))
     estimator = RtmPoseEstimator(path)
     image = paint_spot(190.5, 120.5)
-    first = estimator.estimate(image, np.float32([80, 60, 280, 240]))
+    first = estimator.locate(image, np.float32([80, 60, 280, 240]))
     assert first.state is None
     with pytest.raises(AssertionError):
-        estimator.estimate(image, None)
+        estimator.locate(image, None)
 
 
 @settings(max_examples=30)
@@ -125,4 +125,4 @@ def test_other_networks_are_refused(tmp_path):
         RtmPoseEstimator(path)
     path.write_bytes(spot_finder(5))
     with pytest.raises(FormatError, match="5 keypoints"):
-        RtmPoseEstimator(path).estimate(paint_spot(100, 100), np.float32([50, 50, 150, 150]))
+        RtmPoseEstimator(path).locate(paint_spot(100, 100), np.float32([50, 50, 150, 150]))

@@ -16,6 +16,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from marey.geometry.rotation import skew
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
@@ -195,7 +197,7 @@ def exp_so3(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     angle = angle2.sqrt()
     a = (torch.sin(angle) / angle)[..., None, None]
     b = ((1 - torch.cos(angle)) / angle2)[..., None, None]
-    cross = hat(vector)
+    cross = skew(vector)
     return torch.eye(3, dtype=vector.dtype) + a * cross + b * (cross @ cross)
 
 
@@ -229,10 +231,3 @@ def log_so3(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:
     angle = 2 * torch.atan2(sine, quaternion[..., 0])
     scale = torch.where(sine > 1e-6, angle / sine.clamp_min(1e-6), torch.full_like(sine, 2.0))
     return quaternion[..., 1:] * scale.unsqueeze(-1)
-
-
-def hat(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
-    """Cross-product matrix of a vector."""
-    x, y, z = vector.unbind(-1)
-    zero = torch.zeros_like(x)
-    return torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))

@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from marey.fit.chain import Placed, Pose, hat, log_so3
+from marey.fit.chain import Placed, Pose, log_so3
+from marey.geometry.rotation import skew
 
 _NEAR = 0.1
 """Nearest depth at which a point is projected, m."""
@@ -204,6 +205,6 @@ def right_jacobian_inverse(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "
     # (1 + cos a) / sin a = 1 / tan(a / 2); near zero the bracket tends to 1/12.
     exact = (1 - half / torch.tan(half)) / angle2.clamp_min(1e-12)
     factor = torch.where(angle2 > 1e-4, exact, 1 / 12 + angle2 / 720)
-    cross = hat(vector)
+    cross = skew(vector)
     eye = torch.eye(3, dtype=vector.dtype)
     return eye + 0.5 * cross + factor[..., None, None] * (cross @ cross)

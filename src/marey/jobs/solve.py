@@ -151,9 +151,11 @@ def _with_provenance(take: Take, options: SolveOptions, view: PinholeView, body:
         "marey": {"version": marey.__version__},
         "people": {
             "detector": str(options.detector or "person-detector"),
+            "detector_family": options.detector_family if options.detector else "ssd",
             "landmarks": str(options.landmarks or "blazepose + hand-landmarks"),
             "detect_every": options.detect_every,
             "min_height_px": options.min_height,
+            "far_people": options.far_people,
         },
         "fit": {
             "body": f"{body.name} {body.version}",

@@ -60,7 +60,7 @@ class RtmPoseEstimator:
         """COCO-WholeBody-133, whatever the network has of it."""
         return WHOLE_BODY
 
-    def estimate(
+    def locate(
         self,
         image: UInt8[np.ndarray, "H W 3"],
         box: Float[np.ndarray, "4"] | None,
@@ -68,22 +68,13 @@ class RtmPoseEstimator:
     ) -> PersonLandmarks:
         """Return the landmarks of the person in `box`, or where `previous` was if that is None."""
         if box is None:
-            assert previous is not None, "estimate needs a box or a previous result"
+            assert previous is not None, "locate needs a box or a previous result"
             box = previous.box
         center, extent = fit_window(box, size=self._size)
         picture = cut_window(image, center, extent, size=self._size)
         x, y = run_network(self._session, ["simcc_x", "simcc_y"], **{self._input: picture})
         position, confidence = decode_simcc(x[0], y[0], center, extent)
         return _to_whole_body(position, confidence, side=float(extent.max()))
-
-    def locate(
-        self,
-        image: UInt8[np.ndarray, "H W 3"],
-        box: Float[np.ndarray, "4"] | None,
-        previous: PersonLandmarks | None = None,
-    ) -> PersonLandmarks:
-        """Do the same: this network finds all its points in one step."""
-        return self.estimate(image, box, previous)
 
     def complete(
         self,
