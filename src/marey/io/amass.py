@@ -85,7 +85,7 @@ def write_amass(
         np.zeros((1, 3)) if root_rest is None else root_rest, (len(motion.people), 3)
     )
     written: list[Path] = []
-    suffixes = _name_people(motion.people)
+    suffixes = name_people(motion.people)
     for person, suffix in enumerate(suffixes):
         runs = split_runs(motion, person)
         for number, run in enumerate(runs, start=1):
@@ -157,7 +157,8 @@ def _check_body(motion: BodyMotion) -> None:
         )
 
 
-def _name_people(people: Sequence[str]) -> list[str]:
+def name_people(people: Sequence[str]) -> list[str]:
+    """Return what each person's files add to the name of the whole; nothing for a single person."""
     if len(people) == 1:
         return [""]
     return [f"_{name}" for name in make_file_names(people, fallback="person")]

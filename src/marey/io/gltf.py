@@ -7,7 +7,8 @@ extras). Quaternions are unit, continuous in sign and interpolated along the sph
 
 Joints are bound in the rest pose, and the nodes stand in it, at the place where each person first
 appears, so that retargeting tools find a T-pose; the animation alone carries the motion. Joint
-nodes bear the rig's names, behind the person's name where there are several people.
+nodes bear the rig's names, behind the person's name where there are several people, or Mixamo's
+(`mixamorig:Hips`; the second person's begin with `mixamorig1:`).
 
 Where a person is absent, there are no keys, and the root's scale is 0 in steps, which is glTF's own
 way of hiding (specification, section 3.11). A rig without a mesh gets a stick figure, so that
@@ -37,7 +38,7 @@ from marey.io._gltf_animation import (
 )
 from marey.io._gltf_character import PERSON_COLORS, GltfMesh, add_character, make_characters
 from marey.io._gltf_container import GlbReader, GlbWriter
-from marey.io._gltf_names import JointNames, name_joints
+from marey.io._joint_names import JointNames, name_joints
 
 FORMAT, FORMAT_VERSION = "marey-gltf", 1
 
@@ -48,7 +49,7 @@ def write_gltf(
     *,
     body: Body | None = None,
     mesh: GltfMesh = "light",
-    names: JointNames = "rig",
+    names: JointNames = "marey",
     provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Write people and their motion to a binary glTF file.
@@ -59,7 +60,7 @@ def write_gltf(
         body: The body of the motion; loaded by its name if not given.
         mesh: The body's `light` or `full` surface, `bones` for a stick figure (which rigs without
             a surface get in any case), or `none` for bare nodes.
-        names: What joint nodes are called.
+        names: What joint nodes are called: as in the rig, or as in Mixamo's characters.
         provenance: Plain values to keep in the file's extras.
 
     Raises:
@@ -71,16 +72,16 @@ def write_gltf(
         raise InputError(f"{path} must end in .glb; marey writes binary glTF only")
     clock, present = make_clock(motion.time), find_present(motion)
     rig, characters = make_characters(motion, body=body, mesh=mesh)
-    joints = name_joints(rig, names)
+    joints = [name_joints(rig, names, character=row) for row in range(len(characters))]
     glb = GlbWriter(_describe(motion, provenance or {}))
     glb.parts.update(scene=0, scenes=[{"name": "marey", "nodes": []}])
     animation: dict[str, Any] = {"name": "motion", "channels": [], "samplers": []}
     for row, (person, character) in enumerate(zip(motion.people, characters, strict=True)):
-        prefix = f"{person}_" if len(characters) > 1 else ""
+        prefix = f"{person}_" if len(characters) > 1 and names == "marey" else ""
         root, pose = motion.T_world_root[row], motion.R_parent_joint[row]
         start = root[present[row].argmax(), 4:] if present[row].any() else np.zeros(3, np.float32)
         color = PERSON_COLORS[row % len(PERSON_COLORS)]
-        nodes = [prefix + joint for joint in joints]
+        nodes = [prefix + joint for joint in joints[row]]
         node = add_character(glb, character, (person, nodes, color), start=start)
         _people(glb)[row]["root_node"] = node
         add_motion((glb, animation), (root, pose), node=node, clock=clock, present=present[row])
