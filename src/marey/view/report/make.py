@@ -1,0 +1,98 @@
+"""From a take to a report."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marey.core import Clip, Take
+from marey.core.errors import MareyError
+from marey.core.progress import Progress, silent
+from marey.view.report.camera_check import CameraCheck
+from marey.view.report.figures import PersonFigures
+from marey.view.report.findings import Finding, find_all
+from marey.view.report.measure import measure_person
+from marey.view.report.model import Report
+from marey.view.report.moments import choose_moments
+from marey.view.report.posters import Poster, draw_on_floor, draw_over_video, explain_missing
+
+
+def make_report(
+    take: Take,
+    name: str,
+    *,
+    clip: Clip | None = None,
+    run: Mapping[str, Any] | None = None,
+    version: str = "",
+    progress: Progress = silent,
+) -> Report:
+    """Measure a take and draw its pictures.
+
+    Args:
+        take: The take; its people are read one after the other.
+        name: Its name, for the title.
+        clip: The video to draw on, if it has moved; else the take's own, if it is there.
+        run: Timings and host facts as in `run.json`.
+        version: Of the marey that makes the report.
+        progress: Called as frames are measured.
+
+    Raises:
+        InputError: If `clip` is given and cannot be read.
+    """
+    people = _measure_all(take, progress)
+    posters, reason, moves = _draw(take, people, clip)
+    findings = find_all(take, people)
+    if moves:
+        findings = (_MOVING, *findings)
+    return Report(
+        name=name,
+        take=take,
+        people=people,
+        findings=findings,
+        posters=posters,
+        no_posters=reason,
+        version=version,
+        run=run or {},
+    )
+
+
+_MOVING = Finding(
+    kind="Moving camera suspected",
+    text="The background moves, but marey takes the camera to stand still: the camera's movement "
+    "is part of everyone's path, speed and contact with the floor.",
+)
+
+
+def _measure_all(take: Take, progress: Progress) -> tuple[PersonFigures, ...]:
+    total, done = sum(person.num_frames for person in take.people), 0
+
+    def advance(frames: int) -> None:
+        nonlocal done
+        done += frames
+        progress("measure", done, total)
+
+    return tuple(measure_person(take, person, advance=advance) for person in take.people)
+
+
+def _draw(
+    take: Take, people: tuple[PersonFigures, ...], clip: Clip | None
+) -> tuple[tuple[Poster, ...], str, bool]:
+    """Return pictures, why there are none, and whether the camera seems to move."""
+    moments = choose_moments(people, len(take.time))
+    own = take.clips[0] if take.clips else None
+    if clip is None and own is not None and not own.path.exists():
+        reason = f"the video {own.path.name} is not where it was; say where it is with --video"
+        return (), reason, False
+    source = clip or own
+    if source is None:
+        try:
+            return draw_on_floor(take, moments), explain_missing(take), False
+        except MareyError as error:
+            return (), f"the bodies could not be drawn ({error})", False
+    check = CameraCheck()
+    try:
+        posters = draw_over_video(take, source, moments, look=check.look)
+    except MareyError as error:
+        if clip is not None:
+            raise
+        return (), f"the video could not be read ({error})", False
+    is_static = take.cameras is None or take.cameras.T_cam_world.shape[1] == 1
+    return posters, "no moment of the take is in the video", is_static and check.suspected
