@@ -176,3 +176,37 @@ def test_two_tracks_on_one_body_become_one():
     people, _ = follow(World([place(t) for t in range(40)], COLOURS), detect_every=4)
     last = [person for person in people if person.start + len(person.results) == 40]
     assert len(last) == 1
+
+
+def test_who_is_lost_by_the_crop_is_found_again_where_they_were():
+    """A follower whose crops go astray at frame 10 costs nothing: the place is looked at anew."""
+
+    class Straying(Estimator):
+        def locate(self, image, box, previous=None):
+            if box is None and image[0, 0, 0] == 10:
+                return _landmarks(np.zeros(2), score=0.05)
+            return super().locate(image, box, previous)
+
+    world = World([{"red": (100 + 2 * t, 50)} for t in range(20)], COLOURS)
+    with ThreadPoolExecutor(2) as pool:
+        tracker = PeopleTracker(Detector(world), Straying(world), pool)
+        for frame in range(20):
+            tracker.push(frame, frame / FPS, world.picture(frame))
+        (person,) = tracker.finish(FPS)
+    assert np.isfinite(centres(person)).all()
+
+
+def test_whoever_turns_round_on_the_spot_keeps_the_name():
+    """Lost for a moment and of other colours afterwards, but in the same place."""
+    places = [{} if 10 <= t < 12 else {"red": (100, 50)} for t in range(30)]
+    world = World(places, COLOURS)
+    front, back = COLOURS["red"], COLOURS["blue"]
+    with ThreadPoolExecutor(2) as pool:
+        tracker = PeopleTracker(
+            Detector(world), Estimator(world), pool, TrackOptions(detect_every=1)
+        )
+        for frame in range(30):
+            world.colours = {"red": front if frame < 10 else back}
+            tracker.push(frame, frame / FPS, world.picture(frame))
+        people = tracker.finish(FPS)
+    assert len(people) == 1

@@ -8,6 +8,9 @@ finds newcomers, confirms, and brings the lost back. The rules, with their reaso
 - Two tracks whose landmarks coincide follow one body: during an occlusion the hidden person's
   crop slides onto the visible one. The track that looks less like its own past is taken back to
   before the coincidence and declared lost.
+- People who overlap are painted over for each other, or the network mixes their limbs.
+- Who is lost is looked for once more where they were, as if seen for the first time: a crop that
+  went astray must not cost a person who is in plain sight.
 - A lost person is remembered for a while and known again by place, size and colours.
 - A shot cut ends every track.
 """
@@ -22,6 +25,7 @@ from scipy.optimize import linear_sum_assignment
 
 from marey.capture.appearance import blend, describe_torso, similarity
 from marey.capture.boxes import area, centre, overlap
+from marey.capture.conceal import Concealer
 from marey.core.skeleton import Skeleton, load_skeleton
 from marey.models.protocols import LandmarkEstimator, PersonBoxes, PersonDetector, PersonLandmarks
 
@@ -47,6 +51,8 @@ class TrackOptions:
     """Smallest person, px; below it the landmarks mean nothing."""
     duplicate_oks: float = 0.7
     duplicate_frames: int = 3
+    in_place: float = 0.35
+    """Whoever is seen again so soon in the same place is the same in whatever colours, s."""
     memory: float = 2.0
     """How long a lost person is remembered, s."""
     unsupported: float = 1.5
@@ -55,6 +61,11 @@ class TrackOptions:
     """How long a small box without landmarks worth following is not looked at again, s."""
     min_overlap: float = 0.2
     """A box that shares less than this with the frame before has jumped to someone else."""
+    found_again_score: float = 0.4
+    found_again_overlap: float = 0.3
+    """What a second look at the place where someone was just lost must reach."""
+    conceal_overlap: float = 0.1
+    """People whose boxes share this much of the smaller one are painted over for each other."""
     min_duration: float = 0.5
     """Shorter tracks are noise, s; in a shorter clip, half of it."""
 
@@ -110,6 +121,7 @@ class PeopleTracker:
         self.detector, self.estimator, self.pool = detector, estimator, pool
         self.options = options or TrackOptions()
         self.points = _Points.of(estimator.skeleton)
+        self._concealer = Concealer(estimator.skeleton)
         self._tracks: list[_Track] = []
         self._finished: list[FollowedPerson] = []
         self._rejected: list[tuple[float, Float[np.ndarray, 4]]] = []
@@ -159,16 +171,43 @@ class PeopleTracker:
         """People being followed right now."""
         return sum(not track.lost for track in self._tracks)
 
-    def _follow(self, image: Image) -> list[tuple[_Track, Future[PersonLandmarks]]]:
+    def _follow(self, image: Image) -> list[tuple[_Track, Future[PersonLandmarks | None]]]:
         active = [track for track in self._tracks if not track.lost]
-        locate = self.estimator.locate
-        return [(track, self.pool.submit(locate, image, None, track.last)) for track in active]
+        boxes = np.array([track.box for track in active]).reshape(-1, 4)
+        _, shared = overlap(boxes, boxes)
+        np.fill_diagonal(shared, 0.0)
+        jobs = []
+        for track, row in zip(active, shared > self.options.conceal_overlap, strict=True):
+            near = [other.last for other, close in zip(active, row, strict=True) if close]
+            jobs.append((track, self.pool.submit(self._look_for, image, track, near)))
+        return jobs
 
-    def _update(self, track: _Track, result: PersonLandmarks, time: float) -> None:
-        if not self._acceptable(result, self.options.min_score) or self._jumped(track, result):
+    def _look_for(
+        self, image: Image, track: _Track, near: list[PersonLandmarks]
+    ) -> PersonLandmarks | None:
+        """Return a followed person's landmarks in the next frame; None if they are lost."""
+        alone = self._concealer.conceal(image, track.last, near)
+        result = self.estimator.locate(alone, None, track.last)
+        if self._continues(track, result, self.options.min_score, self.options.min_overlap):
+            return result
+        options = self.options
+        again = self.estimator.locate(alone, track.box, None)
+        found = self._continues(
+            track, again, options.found_again_score, options.found_again_overlap
+        )
+        return again if found else None
+
+    def _continues(
+        self, track: _Track, result: PersonLandmarks, min_score: float, min_overlap: float
+    ) -> bool:
+        shared, _ = overlap(track.box[None], result.box[None])
+        return self._acceptable(result, min_score) and bool(shared[0, 0] >= min_overlap)
+
+    def _update(self, track: _Track, result: PersonLandmarks | None, time: float) -> None:
+        if result is None:
             track.lost, self._hurry = True, True
-            return
-        self._accept(track, result, time)
+        else:
+            self._accept(track, result, time)
 
     def _accept(self, track: _Track, result: PersonLandmarks, time: float) -> None:
         track.last, track.box, track.last_seen = result, result.box, time
@@ -179,10 +218,6 @@ class PeopleTracker:
         sides = result.box[2:] - result.box[:2]
         # A NaN box compares false.
         return result.score >= min_score and bool(sides.max() >= self.options.min_height)
-
-    def _jumped(self, track: _Track, result: PersonLandmarks) -> bool:
-        shared, _ = overlap(track.box[None], result.box[None])
-        return bool(shared[0, 0] < self.options.min_overlap)
 
     def _resolve_duplicates(self, image: Image) -> None:
         active = [track for track in self._tracks if not track.lost]
@@ -281,7 +316,11 @@ class PeopleTracker:
             reach = (0.5 + 1.5 * (time - track.last_seen)) * max(size)
             alike = similarity(track.colours, colours)
             alike = 0.5 if alike is None else alike
-            if not 0.5 < ratio < 2.0 or away > reach or alike < 0.3:
+            # Whoever turned round on the spot shows other colours than before.
+            shared, _ = overlap(track.box[None], result.box[None])
+            soon = time - track.last_seen < self.options.in_place
+            in_place = bool(soon and shared[0, 0] > self.options.found_again_overlap)
+            if not 0.5 < ratio < 2.0 or away > reach or not (alike >= 0.3 or in_place):
                 continue
             score = alike + 0.5 * (1 - away / reach)
             if score > best_score:

@@ -1,8 +1,9 @@
-"""The estimator marey ships: BlazePose for the body, and the hand network for each hand.
+"""The estimator marey ships: BlazePose for the body, the hand network for each hand, and the face.
 
 From frame to frame body and hands follow themselves: a result carries the crops in which to look
 next, and the detector's box only starts them and calls them back. A person with both hands costs
-three network calls per frame; a start costs six, or twelve for a person who is hard to see.
+three network calls per frame; a start costs six, or twelve for a person who is hard to see. The
+face, looked for only if its network is given, costs one more, two where it starts.
 """
 
 from dataclasses import dataclass, field, replace
@@ -18,12 +19,15 @@ from marey.models.blazepose import (
     crop_from_pose,
 )
 from marey.models.crop import SquareCrop
+from marey.models.face import FaceEstimator, FaceLandmarks, crop_from_face, crop_from_head
 from marey.models.hands import HandEstimator, HandLandmarks, crop_from_body, crop_from_hand
 from marey.models.keypoints import WHOLE_BODY, combine_landmarks, rate_pose
 from marey.models.protocols import PersonLandmarks
 
 _WHOLE = 0.5
 """Share of supported points (times score) below which a start looks into other directions."""
+_BORDER = 0.02
+"""Share of the picture's height within which a box touches its edge."""
 _QUARTER_TURNS = (np.pi, np.pi / 2, -np.pi / 2)
 _WRIST, _INDEX, _PINKY = (
     {"left": 15, "right": 16},
@@ -33,6 +37,8 @@ _WRIST, _INDEX, _PINKY = (
 """BlazePose-33's points of each hand."""
 _SHORTEST_HAND = 0.08
 """m; distance from wrist to middle knuckle that a first hand crop allows for at least."""
+_LEFT_EYE, _RIGHT_EYE, _MOUTH = 2, 5, [9, 10]
+"""BlazePose-33's points of the face."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +49,12 @@ class FollowedCrops:
     body: SquareCrop
     left: SquareCrop | None = None
     right: SquareCrop | None = None
+    face: SquareCrop | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class WholeBodyEstimator:
-    """Finds body, feet and hands of one person; thread-safe, since all state is in the results."""
+    """Finds body, feet, hands and face of one person; thread-safe: all state is in the results."""
 
     min_score: float = 0.5
     """A body found with less is looked for again from the box."""
@@ -59,10 +66,12 @@ class WholeBodyEstimator:
     """Whether to look for hands at all."""
     pose_network: BlazePoseEstimator = field(default_factory=BlazePoseEstimator)
     hand_network: HandEstimator = field(default_factory=HandEstimator)
+    face_network: FaceEstimator | None = None
+    """Faces are looked for if it is given."""
 
     @property
     def skeleton(self) -> Skeleton:
-        """COCO-WholeBody-133; small toes and most of the face are always missing."""
+        """COCO-WholeBody-133; small toes are always missing, most of the face if not asked for."""
         return WHOLE_BODY
 
     def estimate(
@@ -71,7 +80,7 @@ class WholeBodyEstimator:
         box: Float[np.ndarray, "4"] | None,
         previous: PersonLandmarks | None = None,
     ) -> PersonLandmarks:
-        """Return body, feet and hands in one call."""
+        """Return body, feet, hands and face in one call."""
         return self.complete(image, self.locate(image, box, previous), previous)
 
     def locate(
@@ -91,17 +100,19 @@ class WholeBodyEstimator:
         located: PersonLandmarks,
         previous: PersonLandmarks | None = None,
     ) -> PersonLandmarks:
-        """Add the hands."""
+        """Add hands and face."""
         here, before = _crops_of(located), _crops_of(previous)
         assert here is not None, "complete needs a result of locate"
         left = self._find_hand(image, here.pose, "left", before.left if before else None)
         right = self._find_hand(image, here.pose, "right", before.right if before else None)
+        face = self._find_face(image, here.pose, before.face if before else None)
         state = replace(
             here,
             left=crop_from_hand(left) if left else None,
             right=crop_from_hand(right) if right else None,
+            face=crop_from_face(face) if face else None,
         )
-        return combine_landmarks(here.pose, left, right, state=state)
+        return combine_landmarks(here.pose, left, right, face=face, state=state)
 
     def _find_body(
         self,
@@ -122,16 +133,20 @@ class WholeBodyEstimator:
         self, image: UInt8[np.ndarray, "H W 3"], box: Float[np.ndarray, "4"], angle: float
     ) -> PoseLandmarks:
         best = self._look_twice(image, crop_from_box(box, angle=angle))
-        quality = best.score * best.supported
-        if quality >= _WHOLE:
+        for whole in _reach_beyond(box, image.shape[:2]):
+            if _quality(best) >= _WHOLE:
+                break
+            seen = self._look_twice(image, crop_from_box(whole, angle=angle))
+            best = max(best, seen, key=_quality)
+        if _quality(best) >= _WHOLE:
             return best
         # Somebody on their hands or on the floor: the network knows people with the trunk up only.
         # Upright, or as before, is likelier, so other directions must win clearly.
-        quality = 1.5 * quality + 0.1
+        quality = 1.5 * _quality(best) + 0.1
         for turn in _QUARTER_TURNS:
             turned = self._look_twice(image, crop_from_box(box, angle=angle + turn))
-            if turned.score * turned.supported > quality:
-                best, quality = turned, turned.score * turned.supported
+            if _quality(turned) > quality:
+                best, quality = turned, _quality(turned)
         return best
 
     def _look_twice(self, image: UInt8[np.ndarray, "H W 3"], crop: SquareCrop) -> PoseLandmarks:
@@ -162,9 +177,33 @@ class WholeBodyEstimator:
             hand = self.hand_network.estimate(image, crop_from_hand(hand))
         return hand if self._belongs(hand, wrist) else None
 
+    def _find_face(
+        self, image: UInt8[np.ndarray, "H W 3"], pose: PoseLandmarks, crop: SquareCrop | None
+    ) -> FaceLandmarks | None:
+        if self.face_network is None or rate_pose(pose) < self.min_score:
+            return None
+        return self.face_network.find(image, _start_face(pose), crop)
+
     def _belongs(self, hand: HandLandmarks, wrist: Float[np.ndarray, "2"]) -> bool:
         distance = float(np.linalg.norm(hand.position[0] - wrist))
         return hand.presence >= self.min_hand and distance < hand.crop.side / 2
+
+
+def _quality(pose: PoseLandmarks) -> float:
+    return pose.score * pose.supported
+
+
+def _reach_beyond(
+    box: Float[np.ndarray, "4"], size: tuple[int, int]
+) -> list[Float[np.ndarray, "4"]]:
+    """Guess boxes of the whole body where the picture cuts it off below, or above and below."""
+    height = box[3] - box[1]
+    cut_above, cut_below = box[1] < _BORDER * size[0], box[3] > (1 - _BORDER) * size[0]
+    if not cut_below:
+        return []
+    # Cut at the knees, at the hips; and a body that is too near for head and feet both.
+    guesses = [(0.0, 0.3), (0.0, 0.6), *([(0.3, 0.3)] if cut_above else [])]
+    return [box + np.array([0.0, -up * height, 0.0, down * height]) for up, down in guesses]
 
 
 def _crops_of(result: PersonLandmarks | None) -> FollowedCrops | None:
@@ -179,6 +218,11 @@ def _start_hand(pose: PoseLandmarks, side: str) -> SquareCrop:
         pose.position[_PINKY[side]],
         min_length=_SHORTEST_HAND * _measure_scale(pose),
     )
+
+
+def _start_face(pose: PoseLandmarks) -> SquareCrop:
+    points = pose.position
+    return crop_from_head(points[_LEFT_EYE], points[_RIGHT_EYE], points[_MOUTH].mean(0))
 
 
 def _measure_scale(pose: PoseLandmarks) -> float:
