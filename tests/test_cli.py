@@ -144,12 +144,12 @@ def test_impossible_options_are_refused(noise_video, capsys, options, sentence):
     [
         (["-o", "out.zip"], "a take is a folder whose name ends in .take, got 'out.zip'"),
         (["-o", "nowhere/out.take"], "the folder nowhere does not exist"),
-        (["--export", "out.docx"], "choose a name that ends in .glb, .mp4, .npz"),
+        (["--export", "out.docx"], "choose a name that ends in .glb, .bvh, .npz"),
         (["--export", "nowhere/out.glb"], "the folder nowhere does not exist"),
         (["--export", "taken.glb"], "taken.glb exists already"),
         (["-o", "taken.take"], "taken.take exists already"),
         (["-o", "taken.take", "--overwrite"], "is no take, so it is not replaced"),
-        (["--export", "noise.mp4", "--overwrite"], "noise.mp4 is the video itself"),
+        (["--export", "noise.mp4", "--overwrite"], "noise.mp4 is what the take was made of"),
     ],
 )
 def test_outputs_are_checked_before_any_work(noise_video, capsys, options, sentence):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from marey.jobs.export import export as export
     from marey.jobs.files import read as read
     from marey.jobs.files import write as write
+    from marey.jobs.import_take import import_take as import_take
     from marey.jobs.options import SolveOptions as SolveOptions
     from marey.jobs.solve import solve as solve
 
@@ -47,6 +48,7 @@ __all__ = [
     "Track",
     "Tracks",
     "export",
+    "import_take",
     "load_body",
     "load_skeleton",
     "read",
@@ -58,6 +60,7 @@ _ELSEWHERE = {
     "MareyError": "marey.core.errors",
     "SolveOptions": "marey.jobs.options",
     "export": "marey.jobs.export",
+    "import_take": "marey.jobs.import_take",
     "load_body": "marey.body",
     "read": "marey.jobs.files",
     "solve": "marey.jobs.solve",

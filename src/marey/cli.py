@@ -13,6 +13,7 @@ import tyro
 
 from marey import __version__
 from marey.core.errors import MareyError
+from marey.io._joint_names import JointNames
 from marey.jobs import commands
 from marey.jobs.options import SolveOptions
 
@@ -43,7 +44,7 @@ class Solve:
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The take to write (default: NAME.take in the current folder)."""
     export: tuple[Path, ...] = ()
-    """Also write these files: .glb, .npz (AMASS), .mp4 (overlay)."""
+    """Also write these files, see marey export."""
     options: Annotated[SolveOptions, tyro.conf.arg(name="")] = field(default_factory=SolveOptions)
     talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
 
@@ -64,14 +65,51 @@ class Export:
     take: tyro.conf.Positional[Path]
     """The take to read."""
     file: tyro.conf.Positional[Path]
-    """The file to write: .glb, .npz (AMASS) or .mp4 (overlay)."""
+    """The file to write: .glb, .bvh, .npz (AMASS), .trc or .c3d (joints over time), .csv or
+    .parquet (tables), .json (COCO-WholeBody), .openpose (folder of JSON files), .mp4 (overlay)."""
+    names: JointNames = "marey"
+    """What joints are called in .glb and .bvh."""
     video: Path | None = None
     """Where the video lies now, for an overlay, if it has moved since."""
     talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
 
     def run(self) -> None:
         """Run the command."""
-        commands.export_take(self.take, self.file, video=self.video, talk=self.talk)
+        commands.export_take(
+            self.take, self.file, names=self.names, video=self.video, talk=self.talk
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """Make a take of a file of another kind: motion, points in space or keypoints in images.
+
+    Example: marey import walk.bvh -o walk.take
+    """
+
+    file: tyro.conf.Positional[Path]
+    """The file to read: .bvh, .glb (of marey), .npz (AMASS or MediaPipe), .npy (MediaPipe), .trc,
+    .c3d, .csv or .parquet (of marey), .json (COCO), or a folder of OpenPose's JSON files."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """The take to write (default: NAME.take in the current folder)."""
+    video: Path | None = None
+    """The video the keypoints were found in: gives clock and size, and an overlay is drawn on it."""
+    fps: float | None = None
+    """Frames per second, for keypoints that state none (30 unless said)."""
+    size: tuple[int, int] | None = None
+    """Width and height of the pictures in px, for keypoints that state none."""
+    talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
+
+    def run(self) -> None:
+        """Run the command."""
+        commands.import_file(
+            self.file,
+            self.output,
+            video=self.video,
+            frame_rate=self.fps,
+            size=self.size,
+            talk=self.talk,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +131,7 @@ class Demo:
 Command = (
     Annotated[Solve, tyro.conf.subcommand("solve", prefix_name=False)]
     | Annotated[Export, tyro.conf.subcommand("export", prefix_name=False)]
+    | Annotated[Import, tyro.conf.subcommand("import", prefix_name=False)]
     | Annotated[Demo, tyro.conf.subcommand("demo", prefix_name=False)]
 )
 

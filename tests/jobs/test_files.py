@@ -86,6 +86,6 @@ def test_the_video_is_never_replaced_by_an_export(take, tmp_path):
     clip = marey.Clip(path=video, size=(64, 64), time=TIME)
     filmed = Take(time=TIME, clips=(clip,), people=take.people)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(InputError, match="the video itself"):
+    with pytest.raises(InputError, match="what the take was made of"):
         marey.export(filmed, tmp_path / "folder" / ".." / "dance.mp4", overwrite=True)
     assert video.read_bytes() == b"the original"

@@ -42,12 +42,10 @@ def find_rate(arrays: Arrays, path: Path) -> float | None:
     return number
 
 
-def find_time(
-    arrays: Arrays, rate: float | None, count: int, path: Path
-) -> Float[np.ndarray, "T"] | None:
-    """Return the clock that times or a frame rate state, s, or None."""
+def find_time(arrays: Arrays, count: int, path: Path) -> Float[np.ndarray, "T"] | None:
+    """Return the times that are stated, s, or None."""
     if TIME_KEY not in arrays:
-        return None if rate is None else np.arange(count) / rate
+        return None
     time = arrays[TIME_KEY]
     if time.shape != (count,) or time.dtype.kind not in "fiu":
         raise FormatError(f"{path}: '{TIME_KEY}' is {time.dtype} {time.shape}; expected ({count},)")

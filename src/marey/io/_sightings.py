@@ -17,6 +17,8 @@ MAX_CELLS = 2**26
 MAX_NAME = 64
 ASSUMED_RATE = 30.0
 """Frames per second of files that state none, unless the caller knows better."""
+TIMES_OF_FILE = "times of the file"
+"""What `provenance` says of a clock that a video may not replace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,9 @@ class View:
     size: tuple[int, int] | None = None
     """Width and height, px."""
     time: Float[np.ndarray, "T"] | None = None
-    """The file's own clock, s; None if it has none."""
+    """When each frame was taken, s; None if the file does not say."""
+    rate: float | None = None
+    """Frames per second; None if the file does not say."""
 
 
 def build_take(
@@ -72,7 +76,7 @@ def build_take(
 
     Raises:
         FormatError: If a person is seen twice in one frame, or there are absurdly many.
-        InputError: If the frame rate is impossible.
+        InputError: If the frame rate is impossible, or given for a file that states its own.
         NothingFoundError: If there are no sightings.
     """
     if not sightings:
@@ -102,14 +106,17 @@ def make_clock(view: View, frame_rate: float | None) -> tuple[Float[np.ndarray, 
     """Return a file's clock in s and a phrase that says where it comes from.
 
     Raises:
-        InputError: If the frame rate is impossible.
+        InputError: If the frame rate is impossible, or given for a file that states its own.
     """
+    own = view.time is not None or view.rate is not None
+    if frame_rate is not None and own:
+        raise InputError(f"{view.path} states its own frame rate; leave out --fps")
     if view.time is not None:
-        return view.time, "stated by the file"
+        return view.time, TIMES_OF_FILE
     if frame_rate is not None and not 0.001 <= frame_rate <= 100_000:
         raise InputError(f"a frame rate must be positive, got {frame_rate:g}; give e.g. 30")
-    rate = ASSUMED_RATE if frame_rate is None else frame_rate
-    origin = "assumed" if frame_rate is None else "stated"
+    rate = view.rate or frame_rate or ASSUMED_RATE
+    origin = "of the file" if own else "assumed" if frame_rate is None else "as given"
     return np.arange(view.num_frames) / rate, f"{rate:g} frames per second, {origin}"
 
 

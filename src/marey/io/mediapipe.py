@@ -96,13 +96,13 @@ def read_mediapipe(
     if reference is None or not len(reference):
         raise NothingFoundError(f"{path} holds no frames")
     stated = find_size(arrays, path)
-    rate = find_rate(arrays, path)
     view = View(
         path=path,
         format="MediaPipe arrays",
         num_frames=len(reference),
         size=stated or size,
-        time=find_time(arrays, rate, len(reference), path),
+        time=find_time(arrays, len(reference), path),
+        rate=find_rate(arrays, path),
     )
     if image is None:
         assert world is not None

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from marey.core.errors import InputError
+from marey.io._joint_names import JointNames
 from marey.jobs.export import check_export, export
 from marey.jobs.files import refuse_existing
 from marey.jobs.options import SolveOptions
@@ -58,26 +59,58 @@ def solve_video(
     if talk.json:
         print_json({"written": [str(path) for path in written], "people": people, **solved.run})
     elif not talk.quiet:
-        count = "1 person" if len(people) == 1 else f"{len(people)} people"
         speed = solved.run["frames_per_second"]
-        frames = "1 frame" if solved.run["frames"] == 1 else f"{solved.run['frames']} frames"
-        _say(f"{count} in {frames}, solved at {speed} frames per second")
+        frames = _count_frames(solved.run["frames"])
+        _say(f"{_count_people(people)} in {frames}, solved at {speed} frames per second")
         _say_written(written)
 
 
-def export_take(source: Path, target: Path, *, video: Path | None, talk: Talk) -> None:
+def export_take(
+    source: Path, target: Path, *, names: JointNames, video: Path | None, talk: Talk
+) -> None:
     """Read a take and write it in another format."""
     from marey.io.take import read_take
 
     take = read_take(source)
     sources = [clip.path for clip in take.clips]
-    check_export(target, overwrite=talk.overwrite, sources=sources)
+    check_export(target, names=names, overwrite=talk.overwrite, sources=sources)
     with report(quiet=talk.quiet, as_json=talk.json) as progress:
-        written = export(take, target, video=video, overwrite=talk.overwrite, progress=progress)
+        written = export(
+            take, target, video=video, names=names, overwrite=talk.overwrite, progress=progress
+        )
     if talk.json:
         print_json({"written": [str(path) for path in written]})
     elif not talk.quiet:
         _say_written(written)
+
+
+def import_file(
+    source: Path,
+    output: Path | None,
+    *,
+    video: Path | None,
+    frame_rate: float | None,
+    size: tuple[int, int] | None,
+    talk: Talk,
+) -> None:
+    """Make a take of a file of another kind and write it."""
+    from marey.io.take import write_take
+    from marey.jobs.import_take import import_take
+
+    target = output or Path(f"{source.stem or source.resolve().name}.take")
+    if target.resolve() == source.resolve():
+        raise InputError(f"{source} is a take already; marey export writes it in other formats")
+    _check_take(target, overwrite=talk.overwrite)
+    take = import_take(source, video=video, frame_rate=frame_rate, size=size)
+    write_take(take, target, overwrite=talk.overwrite)
+    people, imported = [person.name for person in take.people], take.provenance.get("import", {})
+    if talk.json:
+        print_json({"written": [str(target)], "people": people, **imported})
+    elif not talk.quiet:
+        _say(f"{_count_people(people)} in {_count_frames(len(take.time))}")
+        if "assumed" in imported.get("clock", ""):
+            _say(f"{imported['clock']}; say otherwise with --fps, or give the --video")
+        _say_written([target])
 
 
 def solve_demo(folder: Path, *, talk: Talk) -> None:
@@ -108,6 +141,14 @@ def _check_take(target: Path, *, overwrite: bool) -> None:
     # Replacing removes all that is in the folder; to be refused now, not after an hour's work.
     if target.exists() and not (target / HEADER).is_file():
         raise InputError(f"{target} exists and is no take, so it is not replaced; remove it first")
+
+
+def _count_people(people: Sequence[str]) -> str:
+    return "1 person" if len(people) == 1 else f"{len(people)} people"
+
+
+def _count_frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
 
 
 def _say_written(paths: Sequence[Path]) -> None:

@@ -1,13 +1,24 @@
 """A take to a file of another kind; the suffix chooses the door."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from marey.core import Clip, Take
+from marey.core import Clip, Keypoints3D, Take
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
-from marey.jobs.files import refuse_existing, write_motion
+from marey.io._joint_names import JointNames
+from marey.jobs.files import check_names, refuse_existing, write
 
-SUFFIXES = (".glb", ".mp4", ".npz")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What a user may choose for an export."""
+
+    video: str | Path | None = None
+    names: JointNames = "marey"
+    overwrite: bool = False
+    progress: Progress = silent
 
 
 def export(
@@ -15,6 +26,7 @@ def export(
     path: str | Path,
     *,
     video: str | Path | None = None,
+    names: JointNames = "marey",
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> tuple[Path, ...]:
@@ -22,26 +34,110 @@ def export(
 
     Args:
         take: The take.
-        path: Where to write: .glb (skinned animation), .npz (AMASS), .mp4 (overlay on the video).
+        path: Where to write: .glb (skinned animation), .bvh, .npz (AMASS), .trc or .c3d (joint
+            trajectories), .csv or .parquet (tables of joints and angles), .json (COCO-WholeBody
+            keypoints), .openpose (a folder of OpenPose's JSON files) or .mp4 (overlay).
         video: Where the take's video lies now, if it has moved; for an overlay only.
+        names: What joints are called in .glb and .bvh: as in marey, or as Mixamo does.
         overwrite: Whether existing files may be replaced.
         progress: Called as frames are written.
 
     Returns:
-        The files written; AMASS has one per person and unbroken run of frames.
+        The files written; BVH has one per person, AMASS one per person and unbroken run of frames.
 
     Raises:
         OutputExistsError: If a file exists and may not be replaced.
         InputError: If the suffix is unknown or the take lacks what the format needs.
     """
     path = Path(path)
-    check_export(path, overwrite=overwrite, sources=[clip.path for clip in take.clips])
-    if path.suffix.lower() != ".mp4":
-        return write_motion(take.motion, path, overwrite=overwrite)
+    check_export(path, names=names, overwrite=overwrite, sources=[clip.path for clip in take.clips])
+    choices = Choices(video=video, names=names, overwrite=overwrite, progress=progress)
+    return tuple(DOORS[path.suffix.lower()](take, path, choices))
+
+
+def check_export(
+    path: Path, *, names: JointNames = "marey", overwrite: bool, sources: list[Path]
+) -> None:
+    """Refuse, before any work is done, what `export` would refuse afterwards.
+
+    Args:
+        path: Where to write.
+        names: What joints are to be called.
+        overwrite: Whether an existing file may be replaced.
+        sources: Videos that must not be replaced in any case.
+
+    Raises:
+        InputError: If the suffix is unknown, the folder does not exist or a source is meant.
+        OutputExistsError: If the file exists and may not be replaced.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in DOORS:
+        known = ", ".join(DOORS)
+        raise InputError(f"cannot export to '{path.name}'; choose a name that ends in {known}")
+    check_names(suffix, names)
+    if not path.parent.is_dir():
+        raise InputError(f"the folder {path.parent} does not exist; create it first")
+    if path.resolve() in [source.resolve() for source in sources]:
+        raise InputError(f"{path} is what the take was made of; choose another name for the export")
+    if path.is_dir() and suffix != ".openpose":
+        raise InputError(f"{path} is a folder; choose the name of a file")
+    refuse_existing(path, overwrite=overwrite)
+
+
+def _write_motion(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
+    return write(take.motion, path, names=choices.names, overwrite=choices.overwrite)
+
+
+def _write_points(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
+    return write(points_in_space(take), path, overwrite=choices.overwrite)
+
+
+def _write_coco(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
+    from marey.io.coco import write_coco
+
+    return write_coco(take, path, overwrite=choices.overwrite)
+
+
+def _write_openpose(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
+    from marey.io.openpose import write_openpose
+
+    return write_openpose(take, path, overwrite=choices.overwrite)
+
+
+def _write_overlay(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
     from marey.view.overlay import write_overlay
 
-    write_overlay(take, path, clip=_find_clip(take, video), progress=progress)
-    return (path,)
+    clip = _find_clip(take, choices.video)
+    write_overlay(take, path, clip=clip, progress=choices.progress)
+    return [path]
+
+
+DOORS: dict[str, Callable[[Take, Path, Choices], Sequence[Path]]] = {
+    ".glb": _write_motion,
+    ".bvh": _write_motion,
+    ".npz": _write_motion,
+    ".trc": _write_points,
+    ".c3d": _write_points,
+    ".json": _write_coco,
+    ".openpose": _write_openpose,
+    ".mp4": _write_overlay,
+}
+"""What a take can be written as, by suffix."""
+
+
+def points_in_space(take: Take) -> Keypoints3D:
+    """Return the joints of all people over time, or the points in space of a take without motion.
+
+    Raises:
+        NothingFoundError: If it has neither.
+    """
+    from marey.jobs.import_take import stack_points
+
+    if any(person.motion for person in take.people):
+        from marey.body.trajectories import joint_trajectories
+
+        return joint_trajectories(take.motion)
+    return stack_points(take)
 
 
 def _find_clip(take: Take, video: str | Path | None) -> Clip | None:
@@ -51,33 +147,14 @@ def _find_clip(take: Take, video: str | Path | None) -> Clip | None:
 
         return probe_clip(video)
     for clip in take.clips:
+        if clip.path.name == take.provenance.get("import", {}).get("file"):
+            raise InputError(
+                "the take was made of keypoints, without a video to draw on; say where it is with "
+                "--video (in Python video=...)"
+            )
         if not clip.path.exists():
             raise InputError(
                 f"the take's video {clip.path} is not there any more; say where it is with --video "
                 "(in Python video=...)"
             )
     return None
-
-
-def check_export(path: Path, *, overwrite: bool, sources: list[Path]) -> None:
-    """Refuse, before any work is done, what `export` would refuse afterwards.
-
-    Args:
-        path: Where to write.
-        overwrite: Whether an existing file may be replaced.
-        sources: Videos that must not be replaced in any case.
-
-    Raises:
-        InputError: If the suffix is unknown, the folder does not exist or a source is meant.
-        OutputExistsError: If the file exists and may not be replaced.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        known = ", ".join(SUFFIXES)
-        raise InputError(f"cannot export to '{path.name}'; choose a name that ends in {known}")
-    if not path.parent.is_dir():
-        raise InputError(f"the folder {path.parent} does not exist; create it first")
-    if path.resolve() in [source.resolve() for source in sources]:
-        raise InputError(f"{path} is the video itself; choose another name for the export")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; choose the name of a file")
-    refuse_existing(path, overwrite=overwrite)
