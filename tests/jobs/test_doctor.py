@@ -19,7 +19,7 @@ from marey.core.errors import EnvironmentFault
 from marey.io.codecs import CODECS, CodecTrial, try_codec
 from marey.jobs.doctor import Finding, machine, runtimes, show_health, software
 from marey.jobs.doctor.examine import EXAMINATIONS, Examination, examine
-from marey.jobs.doctor.finding import format_bytes, worst_verdict
+from marey.jobs.doctor.finding import worst_verdict
 from marey.jobs.doctor.guard import run_guarded, run_isolated
 from marey.jobs.doctor.machine import Memory, check_folder, check_memory, check_text, read_memory
 from marey.jobs.doctor.pictures import check_renderer, check_video, judge_picture
@@ -462,14 +462,6 @@ def test_markup_in_a_finding_is_text(capsys):
     show_health(examinations=[Examination(name="a", check=lambda: strange)])
     printed = capsys.readouterr().out
     assert all(text in printed for text in ("[red]", "[/nonsense]", "marey[view]"))
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1500, "1.5 kB"), (24.5e9, "24.5 GB"), (8e13, "80 TB")],
-)
-def test_bytes_as_people_read_them(count, text):
-    assert format_bytes(count) == text
 
 
 def test_every_examination_has_its_own_name():

@@ -27,12 +27,3 @@ def worst_verdict(findings: Sequence[Finding]) -> Verdict:
     """Return the most severe verdict; ok if there are no findings."""
     verdicts: list[Verdict] = ["ok", *(finding.verdict for finding in findings)]
     return max(verdicts, key=lambda verdict: SEVERITY[verdict])
-
-
-def format_bytes(count: float) -> str:
-    """Return a number of bytes as people read it, in powers of 1000."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} bytes" if unit == "bytes" else f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from marey.jobs.doctor.finding import Finding, format_bytes
+from marey.jobs.doctor.finding import Finding
+from marey.jobs.phrases import format_bytes
 
 LITTLE_MEMORY, TOO_LITTLE_MEMORY = 2.0e9, 0.8e9
 """Bytes; a solve takes 0.7 GB however long its video is (docs/benchmarks.md)."""

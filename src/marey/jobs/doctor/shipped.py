@@ -5,7 +5,8 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from marey.jobs.doctor.finding import Finding, format_bytes
+from marey.jobs.doctor.finding import Finding
+from marey.jobs.phrases import format_bytes
 
 _LINE = re.compile(r"^sha256 (\S+): ([0-9a-f]{64})$", re.MULTILINE)
 _ROW = re.compile(r"^\| *([^| ]+) *\|[^|]*\| *`([0-9a-f]{64})` *\|$", re.MULTILINE)

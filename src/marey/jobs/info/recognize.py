@@ -1,0 +1,93 @@
+"""From a path to the reader that describes it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from marey.core.errors import InputError
+from marey.io.images import IMAGE_SUFFIXES
+from marey.io.openpose import is_openpose
+from marey.io.take import HEADER
+from marey.jobs.info.bodies import describe_body
+from marey.jobs.info.description import Description
+from marey.jobs.info.keypoints import describe_json, describe_npy, describe_openpose
+from marey.jobs.info.motions import describe_bvh, describe_glb, describe_npz
+from marey.jobs.info.networks import describe_onnx, describe_safetensors
+from marey.jobs.info.points import describe_c3d, describe_trc
+from marey.jobs.info.recording import describe_recording
+from marey.jobs.info.tables import describe_csv, describe_parquet
+from marey.jobs.info.takes import describe_take_folder
+
+VIDEO_SUFFIXES = (
+    *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
+    *(".wmv", ".asf", ".flv", ".ogv", ".ogg", ".3gp", ".3g2", ".mxf", ".gif", ".ivf", ".nut"),
+    *(".dv", ".h264", ".264", ".hevc", ".h265", ".mjpeg", ".y4m", ".obu", ".vob"),
+)
+
+KNOWN = (
+    "videos, images and folders of them, .take folders, .bvh, .glb, .npz (AMASS, MediaPipe, "
+    "bodies), .trc, .c3d, .json (COCO), folders of OpenPose, .npy (MediaPipe), .csv, .parquet, "
+    ".pkl (bodies), .onnx and .safetensors"
+)
+"""For the message about all others."""
+
+
+def describe_file(path: str | Path) -> Description:
+    """Describe a file or folder of any kind that marey reads.
+
+    Args:
+        path: The file or folder.
+
+    Raises:
+        InputError: If nothing is there, or it is of no kind that marey knows.
+        FormatError: If the content is not what the name promises.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the spelling of the path")
+    if path.is_dir():
+        return _describe_folder(path)
+    if not path.is_file():
+        raise InputError(f"{path} is neither a file nor a folder; give one that marey reads")
+    if path.stat().st_size == 0:
+        raise InputError(f"{path} is empty (0 bytes); copy or export it again")
+    name = path.name.lower()
+    suffix = ".bvh" if name.endswith(".bvh.gz") else path.suffix.lower()
+    return _DESCRIBE.get(suffix, _try_video)(path)
+
+
+def _describe_folder(path: Path) -> Description:
+    if path.suffix.lower() == ".take" or (path / HEADER).is_file():
+        return describe_take_folder(path)
+    suffixes = {inner.suffix.lower() for inner in path.iterdir() if inner.name[0] != "."}
+    if not suffixes:
+        raise InputError(f"the folder {path} is empty; give one with images or a take")
+    if is_openpose(path):
+        return describe_openpose(path)
+    if suffixes & set(IMAGE_SUFFIXES):
+        return describe_recording(path)
+    raise InputError(f"the folder {path} holds nothing that marey knows; it reads {KNOWN}")
+
+
+def _try_video(path: Path) -> Description:
+    """Give a file with another suffix, or none, to the video reader: it looks at the content."""
+    try:
+        return describe_recording(path)
+    except InputError as error:
+        raise InputError(f"{path} is of no kind that marey knows; it reads {KNOWN}") from error
+
+
+_DESCRIBE: dict[str, Callable[[Path], Description]] = {
+    **dict.fromkeys((*VIDEO_SUFFIXES, *IMAGE_SUFFIXES), describe_recording),
+    ".npz": describe_npz,
+    ".npy": describe_npy,
+    ".json": describe_json,
+    ".pkl": describe_body,
+    ".bvh": describe_bvh,
+    ".trc": describe_trc,
+    ".c3d": describe_c3d,
+    ".csv": describe_csv,
+    ".parquet": describe_parquet,
+    ".glb": describe_glb,
+    ".onnx": describe_onnx,
+    ".safetensors": describe_safetensors,
+}
