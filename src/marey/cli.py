@@ -93,7 +93,7 @@ class Import:
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The take to write (default: NAME.take in the current folder)."""
     video: Path | None = None
-    """The video the keypoints were found in: gives clock and size, and an overlay is drawn on it."""
+    """The video the keypoints were found in: gives clock and size, and the overlay needs it."""
     fps: float | None = None
     """Frames per second, for keypoints that state none (30 unless said)."""
     size: tuple[int, int] | None = None
