@@ -33,6 +33,16 @@ class Output:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Answer:
+    """How a command that only answers talks."""
+
+    json: bool = False
+    """Print the answer as one JSON object."""
+    debug: bool = False
+    """Show the traceback of an error."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Solve:
     """Turn a video into the 3D motion of everyone in it.
 
@@ -128,11 +138,43 @@ class Demo:
         commands.solve_demo(self.output, talk=self.talk)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Info:
+    """Say what is in a file: a recording, a take, motion, keypoints, a body or a network.
+
+    Example: marey info dance.mp4
+    """
+
+    file: tyro.conf.Positional[Path]
+    """A file of any kind that marey reads, or a folder of images, of OpenPose or of a take."""
+    talk: Annotated[Answer, tyro.conf.arg(name="")] = field(default_factory=Answer)
+
+    def run(self) -> None:
+        """Run the command."""
+        commands.describe(self.file, as_json=self.talk.json)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doctor:
+    """Check this machine and this installation, and say how to mend each fault.
+
+    Example: marey doctor
+    """
+
+    talk: Annotated[Answer, tyro.conf.arg(name="")] = field(default_factory=Answer)
+
+    def run(self) -> None:
+        """Run the command."""
+        commands.diagnose(as_json=self.talk.json)
+
+
 Command = (
     Annotated[Solve, tyro.conf.subcommand("solve", prefix_name=False)]
     | Annotated[Export, tyro.conf.subcommand("export", prefix_name=False)]
     | Annotated[Import, tyro.conf.subcommand("import", prefix_name=False)]
     | Annotated[Demo, tyro.conf.subcommand("demo", prefix_name=False)]
+    | Annotated[Info, tyro.conf.subcommand("info", prefix_name=False)]
+    | Annotated[Doctor, tyro.conf.subcommand("doctor", prefix_name=False)]
 )
 
 

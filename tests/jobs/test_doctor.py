@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from marey import cli
 from marey.core.errors import EnvironmentFault
 from marey.io.codecs import CODECS, CodecTrial, try_codec
 from marey.jobs.doctor import Finding, machine, runtimes, show_health, software
@@ -480,3 +481,16 @@ def test_this_machine_passes(monkeypatch):
     failed = [finding for finding in examine(quick) if finding.verdict == "fail"]
     assert failed == []
     assert software.find_version("no-such-distribution") is None
+
+
+def test_the_command_ends_with_the_environments_code(capsys, monkeypatch):
+    def diagnose(*, as_json: bool) -> None:
+        show_health(as_json=as_json, examinations=[Examination(name="a", check=sample("fail"))])
+
+    monkeypatch.setattr("marey.jobs.commands.diagnose", diagnose)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["doctor", "--json"])
+    assert stop.value.code == 3
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["verdict"] == "fail"
+    assert captured.err.startswith("marey: this machine is not fit for marey yet")

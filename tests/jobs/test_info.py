@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from marey import cli
 from marey.assets import find_asset
 from marey.core import Rig
 from marey.core.errors import FormatError, InputError, MareyError
@@ -449,3 +450,17 @@ def test_milliseconds_do_not_make_a_rate_variable():
 )
 def test_real_files(shared, name, kind):
     assert plain(shared / "data" / name)["kind"] == kind
+
+
+# The command.
+
+
+def test_the_command(capsys):
+    cli.main(["info", str(GOLD), "--json"])
+    assert json.loads(capsys.readouterr().out)["kind"] == "take"
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["info", "nothing.bvh"])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == (
+        "marey: nothing.bvh does not exist; check the spelling of the path\n"
+    )

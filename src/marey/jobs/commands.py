@@ -130,6 +130,20 @@ def solve_demo(folder: Path, *, talk: Talk) -> None:
     )
 
 
+def describe(path: Path, *, as_json: bool) -> None:
+    """Say what is in a file."""
+    from marey.jobs.info import show_file
+
+    show_file(path, as_json=as_json)
+
+
+def diagnose(*, as_json: bool) -> None:
+    """Say whether this machine is fit for marey."""
+    from marey.jobs.doctor import show_health
+
+    show_health(as_json=as_json)
+
+
 def _check_take(target: Path, *, overwrite: bool) -> None:
     if target.suffix != ".take":
         raise InputError(f"a take is a folder whose name ends in .take, got '{target.name}'")
