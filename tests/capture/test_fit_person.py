@@ -12,6 +12,7 @@ from marey.capture.fit_body import FitOptions
 from marey.capture.fit_person import fit_person, make_bodies
 from marey.capture.place_in_world import find_shared_world, to_world
 from marey.core import BodyMotion, Keypoints2D, Keypoints3D
+from marey.core.scratch import Scratch
 from marey.core.skeleton import mirror_name
 from marey.synthetic import PERFECT, DetectorNoise, SyntheticScene, synthetic_scene
 from tests.body.files import random_body, write_npz
@@ -320,6 +321,25 @@ def test_other_bodies(tmp_path, kick, kind):
     placed = to_world(body, motion, find_shared_world(body, [motion]))
     assert placed.contact is not None
     assert placed.contact.shape == (1, 4, len(placed.contact_names))
+
+
+def test_arrays_in_files_give_the_same_bits(kick, tmp_path, monkeypatch):
+    image, space = inputs(kick)
+    without(image, slice(20, 24))
+    expected = fit(kick, image, space)
+    monkeypatch.setattr("marey.core.scratch.LONGEST_IN_MEMORY", 10)
+    world = find_shared_world(BODY, [expected])
+    with torch.inference_mode():
+        motion = fit_person(
+            make_bodies(BODY), image, space, view_of(kick), scratch=Scratch(tmp_path)
+        )
+        assert motion is not None
+        placed = to_world(BODY, motion, world, scratch=Scratch(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} >= {"body", "left", "right", "root", "joints"}
+    for one, other in ((expected, motion), (to_world(BODY, expected, world), placed)):
+        for name in ("shape", "T_world_root", "R_parent_joint", "confidence"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    np.testing.assert_array_equal(to_world(BODY, expected, world).contact, placed.contact)
 
 
 def test_progress_adds_up(kick):

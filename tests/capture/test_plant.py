@@ -5,10 +5,15 @@ import pytest
 import torch
 
 from marey.body import load_body
-from marey.capture.observe import Observation
-from marey.capture.plant import find_rests, plant_feet
-from marey.fit.chain import Placed
+from marey.capture import plant
+from marey.capture.first_pose import first_poses
+from marey.capture.observe import Observation, observe
+from marey.capture.plant import find_rests, hold_rests, plant_feet
 from marey.fit.chains import body_chain
+from marey.fit.limits import rotation_prior
+from marey.fit.problem import Problem, pose_columns
+from marey.synthetic import PERFECT, SyntheticScene, synthetic_scene
+from tests.capture.scenes import inputs, view_of
 
 RATE = 30.0
 
@@ -64,34 +69,52 @@ def test_unseen_and_unsolved_frames_are_not_held():
     ]
 
 
-def test_the_anchor_is_the_median_place_of_each_rest():
-    chain = body_chain(load_body("marey-h", mesh="light"))
-    num_frames, count = 40, len(chain.points)
+def test_a_foot_is_held_at_the_median_place_of_each_rest():
+    num_frames, heel = 40, 2
     time = np.arange(num_frames) / RATE
-    heel = chain.points.index("left_heel")
-    points = torch.zeros(num_frames, count, 3)
+    points = np.zeros((num_frames, 4, 3))
     points[..., 2] = 5.0
     # Every foot point but one runs across the view.
-    points[..., 0] = torch.from_numpy(3.0 * time).float()[:, None]
+    points[..., 0] = 3.0 * time[:, None]
     depth = 5.0 + 0.3 * np.sin(3 * time)
-    points[:, heel] = torch.from_numpy(path(np.zeros(num_frames), depth)).float()
-    placed = Placed(torch.eye(3).expand(num_frames, 1, 3, 3), points[:, :1], points)
-    seen = Observation(
-        image=torch.zeros(num_frames, count, 2),
-        image_weight=torch.ones(num_frames, count),
-        space=torch.zeros(num_frames, count, 3),
-        space_weight=torch.zeros(num_frames, count, 3),
+    points[:, heel] = path(np.zeros(num_frames), depth)
+    target, weight = hold_rests(points, np.ones((num_frames, 4), bool), time)
+    assert (weight > 0).any(-1).any(0).tolist() == [False, False, True, False]
+    assert target[0, heel, 2] == pytest.approx(float(np.median(depth)))
+    _, nothing = hold_rests(points, np.zeros((num_frames, 4), bool), time)
+    assert not nothing.any()
+
+
+@pytest.fixture(scope="module")
+def standing() -> SyntheticScene:
+    return synthetic_scene(load_body(), "wave", num_frames=50, noise=PERFECT, seed=1)
+
+
+def test_blocks_of_a_long_span_are_held_like_a_short_one(standing, monkeypatch):
+    chain, view = body_chain(standing.body), view_of(standing)
+    image, space = inputs(standing)
+    seen = observe(chain, image, space, view, space_sigma=(0.1, 0.1, 0.1))
+    pose = first_poses(
+        Problem(
+            chain=chain, costs=(), prior=rotation_prior(chain.joints), active=pose_columns(chain)
+        ),
+        seen,
+        view,
     )
-    anchor = plant_feet(chain, placed, seen, time)
-    assert anchor is not None
-    held = [chain.points[int(k)] for k in anchor.point[(anchor.weight > 0).any(-1).any(0)]]
-    assert held == ["left_heel"]
-    column = anchor.point.tolist().index(heel)
-    assert anchor.target[0, column, 2] == pytest.approx(float(np.median(depth)), abs=1e-4)
+    whole = plant_feet(chain, pose, seen, image.time)
+    monkeypatch.setattr(plant, "_BLOCK", 25)
+    blocks = plant_feet(chain, pose, seen, image.time)
+    assert whole is not None
+    assert blocks is not None
+    held = [(anchor.weight > 0).any(-1).float().mean() for anchor in (whole, blocks)]
+    assert float(held[0]) > 0.2
+    assert abs(float(held[0] - held[1])) < 0.15
+    both = (whole.weight > 0) & (blocks.weight > 0)
+    assert float((whole.target - blocks.target)[both].abs().median()) < 0.03
     unseen = Observation(
         image=seen.image,
-        image_weight=torch.zeros(num_frames, count),
+        image_weight=torch.zeros_like(seen.image_weight),
         space=seen.space,
         space_weight=seen.space_weight,
     )
-    assert plant_feet(chain, placed, unseen, time) is None
+    assert plant_feet(chain, pose, unseen, image.time) is None

@@ -14,16 +14,25 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from marey.capture.first_pose import first_poses
-from marey.capture.fit_windows import solve_single, solve_windows
+from marey.capture.fit_windows import (
+    MakeProblem,
+    allocate_poses,
+    solve_single,
+    solve_windows,
+)
 from marey.capture.observe import Observation, PinholeView
 from marey.capture.plant import plant_feet
-from marey.capture.spans import runs
-from marey.fit.chain import Chain, Pose, exp_so3, log_so3, place
+from marey.capture.spans import Presence, runs
+from marey.core.scratch import Scratch, chunks
+from marey.fit.chain import Chain, Pose, exp_so3, log_so3
+from marey.fit.costs import PointAnchor
 from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
 from marey.fit.limits import rotation_prior
-from marey.fit.problem import Problem, pose_columns
+from marey.fit.problem import PointCost, Problem, pose_columns
 from marey.fit.sequence import Smoothness
 
+_FIRST, _AROUND = 512, 48
+"""Frames whose first poses are found together, and how far those look beyond on either side."""
 _SHAPE_FRAMES = 48
 _INDEPENDENT_FRAMES = 3.0
 
@@ -50,12 +59,11 @@ def solve_body(
     chain: Chain,
     observation: Observation,
     view: PinholeView,
-    time: Float[np.ndarray, "L"],
+    presence: Presence,
     *,
-    observed: Bool[np.ndarray, "L"],
-    solved: Bool[np.ndarray, "L"],
     options: FitOptions,
     advance: Callable[[int], None],
+    scratch: Scratch | None = None,
 ) -> Pose:
     """Fit the body chain to one person.
 
@@ -63,26 +71,40 @@ def solve_body(
         chain: The body chain.
         observation: Keypoints in the chain's order.
         view: The camera.
-        time: Time of each frame, s.
-        observed: Frames with enough keypoints; at least one.
-        solved: Frames to solve: the observed ones and the gaps to bridge.
+        presence: When the person is to be solved; observed in one frame at least.
         options: Weights and window sizes.
         advance: Called with the number of frames finished, twice for each.
+        scratch: Where the arrays of a long span lie.
 
     Returns:
         Poses of all L frames in camera axes; NaN where not solved.
     """
-    problem = _make_problem(chain, observation, view)
-    start = first_poses(problem, observation, view)
-    shape = _find_shape(problem, start, observation, observed)
-    start = Pose(start.rotation, start.translation, shape.expand(len(start), -1).clone())
-    single = solve_single(problem, start, observed)
-    filled = _fill_gaps(single, observed, solved, time)
+    scratch = scratch or Scratch()
+    time, observed, solved = presence.time, presence.observed, presence.solved
+    prior, active = rotation_prior(chain.joints), pose_columns(chain)
+    anchor: PointAnchor | None = None
 
-    def solve_in_sequence(problem: Problem, start: Pose) -> Pose:
-        return solve_windows(
-            problem,
-            start,
+    def problem_of(frames: Tensor | slice) -> Problem:
+        # The pages of the frames before are not needed any more.
+        scratch.release()
+        costs = _measurements(chain, observation.take(frames), view)
+        if anchor is not None:
+            held = replace(anchor, target=anchor.target[frames], weight=anchor.weight[frames])
+            costs = (*costs, held)
+        return Problem(chain=chain, costs=costs, prior=prior, active=active)
+
+    unshaped = torch.zeros(chain.shapedirs.shape[-1])
+    poses = allocate_poses(scratch, "poses", len(time), len(chain.joints), unshaped)
+    _find_first_poses(problem_of, poses, observation, view)
+    shape = _find_shape(problem_of, poses, observation, observed)
+    poses = replace(poses, shape=shape.expand(len(time), -1))
+    solve_single(problem_of, poses, observed)
+    _fill_gaps(poses, observed, solved, time)
+
+    def solve_in_sequence() -> None:
+        solve_windows(
+            problem_of,
+            poses,
             time,
             solved=solved,
             smoothness=_smoothness(chain, options),
@@ -91,43 +113,58 @@ def solve_body(
             advance=advance,
         )
 
-    free = solve_in_sequence(problem, filled)
-    anchor = plant_feet(chain, place(chain, free), observation, time)
+    solve_in_sequence()
+    anchor = plant_feet(chain, poses, observation, time, scratch=scratch)
     if anchor is None:
         advance(int(solved.sum()))
-        return free
-    return solve_in_sequence(replace(problem, costs=(*problem.costs, anchor)), free)
+    else:
+        solve_in_sequence()
+    return poses
 
 
-def _make_problem(chain: Chain, observation: Observation, view: PinholeView) -> Problem:
+def _measurements(
+    chain: Chain, observation: Observation, view: PinholeView
+) -> tuple[PointCost, ...]:
     names = chain.points
     body = [k for k, name in enumerate(names) if not _is_hand(name)]
     costs = [observation.reprojection(view), observation.relative(body)]
     for side in ("left", "right"):
         palm = [k for k, name in enumerate(names) if _is_hand(name) and name.startswith(side)]
         costs.append(observation.relative(palm))
-    return Problem(
-        chain=chain,
-        costs=tuple(costs),
-        prior=rotation_prior(chain.joints),
-        active=pose_columns(chain),
-    )
+    return tuple(costs)
 
 
 def _is_hand(name: str) -> bool:
     return name.endswith(("hand_wrist", "thumb1", "index1", "middle1", "ring1", "pinky1"))
 
 
+def _find_first_poses(
+    problem_of: MakeProblem, poses: Pose, observation: Observation, view: PinholeView
+) -> None:
+    for keep in chunks(len(poses), _FIRST):
+        # Which way a person faces is decided by the frames around as well.
+        around = slice(max(0, keep.start - _AROUND), min(len(poses), keep.stop + _AROUND))
+        found = first_poses(problem_of(around), observation.take(around), view)
+        inner = slice(keep.start - around.start, keep.stop - around.start)
+        poses.rotation[keep] = found.rotation[inner]
+        poses.translation[keep] = found.translation[inner]
+
+
 def _find_shape(
-    problem: Problem, start: Pose, observation: Observation, observed: Bool[np.ndarray, "L"]
+    problem_of: MakeProblem,
+    start: Pose,
+    observation: Observation,
+    observed: Bool[np.ndarray, "L"],
 ) -> Float[Tensor, "S"]:
     """Estimate one shape from frames that are well seen and spread over the sequence."""
-    seen = observation.image_weight.sum(1).numpy() * observed
+    parts = chunks(len(observed))
+    seen = np.concatenate([observation.image_weight[part].sum(1).numpy() for part in parts])
+    seen *= observed
     parts = np.array_split(np.flatnonzero(observed), min(_SHAPE_FRAMES, int(observed.sum())))
     best = torch.tensor([int(part[np.argmax(seen[part])]) for part in parts])
-    part = problem.take(best)
+    part = problem_of(best)
     first = solve_frames(part, start[best], LmOptions(iterations=12))
-    free = pose_columns(problem.chain, shape=True)
+    free = pose_columns(part.chain, shape=True)
     # What a detector calls a hip is not where a rig's hip turns, and that error is the same in
     # every frame: many frames weigh as much as a few independent ones.
     sigma = min(1.0, _INDEPENDENT_FRAMES / len(best)) ** 0.5
@@ -137,9 +174,9 @@ def _find_shape(
 
 def _fill_gaps(
     pose: Pose, observed: Bool[np.ndarray, "L"], solved: Bool[np.ndarray, "L"], time: np.ndarray
-) -> Pose:
-    """Start the frames of a bridged gap on the way from its one end to the other."""
-    rotation, translation = pose.rotation.clone(), pose.translation.clone()
+) -> None:
+    """Start the frames of a bridged gap on the way from its one end to the other, in place."""
+    rotation, translation = pose.rotation, pose.translation
     for gap in runs(solved & ~observed):
         before, after = gap.start - 1, gap.stop
         length = max(time[after] - time[before], 1e-9)
@@ -148,7 +185,6 @@ def _fill_gaps(
         turn = log_so3(rotation[before].mT @ rotation[after])
         translation[gap] = translation[before] + share[:, None] * travel
         rotation[gap] = rotation[before] @ exp_so3(share[:, None, None] * turn)
-    return Pose(rotation, translation, pose.shape)
 
 
 _TRUNK = ("spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar")

@@ -13,9 +13,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from marey.capture.fit_windows import solve_single, solve_windows
+from marey.capture.fit_windows import allocate_poses, solve_single, solve_windows
 from marey.capture.observe import Observation, PinholeView
-from marey.fit.chain import Chain, Pose, exp_so3, log_so3
+from marey.capture.spans import runs
+from marey.core.scratch import Scratch, chunks
+from marey.fit.chain import Chain, exp_so3, log_so3
+from marey.fit.costs import RotationPrior
 from marey.fit.frames import LmOptions
 from marey.fit.limits import rotation_prior
 from marey.fit.problem import Problem, pose_columns
@@ -50,6 +53,7 @@ def solve_hand(
     time: Float[np.ndarray, "L"],
     solved: Bool[np.ndarray, "L"],
     advance: Callable[[int], None],
+    scratch: Scratch | None = None,
 ) -> Float[Tensor, "L J 3 3"]:
     """Fit one hand over a person's span.
 
@@ -61,56 +65,63 @@ def solve_hand(
         time: Time of each frame, s.
         solved: Frames to solve.
         advance: Called with the number of frames finished.
+        scratch: Where the arrays of a long span lie.
 
     Returns:
         Local rotations of the chain's joints; the elbow's entry is its world rotation. NaN where
         not solved.
     """
+    scratch = scratch or Scratch()
     rest = exp_so3(rotation_prior(chain.joints).mean)
-    rotation = rest.expand(len(time), -1, -1, -1).clone()
-    rotation[:, 0], rotation[:, 1] = arm.elbow_rotation, arm.wrist
-    start = Pose(rotation, arm.elbow_position, arm.shape.expand(len(time), -1))
-    seen = ((observation.image_weight > 0).sum(1) >= _MIN_POINTS).numpy() & solved
+    poses = allocate_poses(scratch, "poses", len(time), len(chain.joints), arm.shape)
+    seen = np.zeros(len(time), bool)
+    for frames in chunks(len(time)):
+        poses.rotation[frames] = rest
+        poses.rotation[frames, 0] = arm.elbow_rotation[frames]
+        poses.rotation[frames, 1] = arm.wrist[frames]
+        poses.translation[frames] = arm.elbow_position[frames]
+        seen[frames] = ((observation.image_weight[frames] > 0).sum(1) >= _MIN_POINTS).numpy()
+    seen &= solved
     if not seen.any():
         advance(len(time))
-        return _mark_unsolved(rotation, solved)
-    problem = _make_problem(chain, observation, view, arm.wrist)
-    single = solve_single(problem, start, seen, LmOptions(iterations=15))
-    return solve_windows(
-        problem,
-        single,
+        for gap in runs(~solved):
+            poses.rotation[gap] = torch.nan
+        return poses.rotation
+    prior, active = _make_prior(chain, arm.wrist), pose_columns(chain, chain.joints[1:], root=False)
+    points = list(range(len(chain.points)))
+
+    def problem_of(frames: Tensor | slice) -> Problem:
+        # The pages of the frames before are not needed any more.
+        scratch.release()
+        part = observation.take(frames)
+        costs = (part.reprojection(view), part.relative(points))
+        return Problem(chain=chain, costs=costs, prior=prior, active=active)
+
+    solve_single(problem_of, poses, seen, LmOptions(iterations=15))
+    solve_windows(
+        problem_of,
+        poses,
         time,
         solved=solved,
         smoothness=_smoothness(chain),
         size=_WINDOW,
         ahead=_AHEAD,
         advance=advance,
-    ).rotation
+    )
+    return poses.rotation
 
 
-def _make_problem(
-    chain: Chain, observation: Observation, view: PinholeView, wrist: Tensor
-) -> Problem:
+def _make_prior(chain: Chain, wrist: Float[Tensor, "L 3 3"]) -> RotationPrior:
     prior = rotation_prior(chain.joints)
     # The body's wrist, decided by the knuckles alone, is only a start; the mean stays anatomical,
     # drawn half-way to the body's typical answer so that a hidden hand does not snap to rest.
-    typical = log_so3(wrist[torch.isfinite(wrist).all(-1).all(-1)]).median(0).values
-    prior.mean[1] = 0.5 * prior.mean[1] + 0.5 * typical
-    points = list(range(len(chain.points)))
-    return Problem(
-        chain=chain,
-        costs=(observation.reprojection(view), observation.relative(points)),
-        prior=prior,
-        active=pose_columns(chain, chain.joints[1:], root=False),
-    )
+    parts = [wrist[frames] for frames in chunks(len(wrist))]
+    vectors = [log_so3(part[torch.isfinite(part).all(-1).all(-1)]) for part in parts]
+    prior.mean[1] = 0.5 * prior.mean[1] + 0.5 * torch.cat(vectors).median(0).values
+    return prior
 
 
 def _smoothness(chain: Chain) -> Smoothness:
     fingers = len(chain.joints) - 2
     sigma = [_WRIST_ACCELERATION] * 2 + [_FINGER_ACCELERATION] * fingers
     return Smoothness(joint_sigma=torch.tensor(sigma))
-
-
-def _mark_unsolved(rotation: Tensor, solved: Bool[np.ndarray, "L"]) -> Tensor:
-    rotation[~torch.from_numpy(solved)] = torch.nan
-    return rotation

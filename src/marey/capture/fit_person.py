@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.spatial.transform import Rotation
 from torch import Tensor
 
@@ -13,9 +13,10 @@ from marey.body import Body
 from marey.capture.fit_body import FitOptions, solve_body
 from marey.capture.fit_hands import Arm, solve_hand
 from marey.capture.observe import Observation, PinholeView, observe
-from marey.capture.spans import bridge_gaps
+from marey.capture.spans import Presence, bridge_gaps
 from marey.capture.threads import side_by_side
 from marey.core import BodyMotion, Keypoints2D, Keypoints3D
+from marey.core.scratch import Scratch, chunks
 from marey.fit.chain import Chain, Pose, place
 from marey.fit.chains import body_chain, hand_chain
 
@@ -55,6 +56,7 @@ def fit_person(
     *,
     options: FitOptions | None = None,
     advance: Callable[[int], None] = lambda frames: None,
+    scratch: Scratch | None = None,
 ) -> BodyMotion | None:
     """Fit a body to one person.
 
@@ -65,16 +67,23 @@ def fit_person(
         view: The camera.
         options: Weights and window sizes.
         advance: Called with the number of frames finished; three times the frames in all.
+        scratch: Where the arrays of a long span lie, those of the result among them.
 
     Returns:
         Motion whose `T_world_root` is in camera axes (the world is found later, from all people),
         or None if the person is never seen well enough.
     """
-    options = options or FitOptions()
-    time = keypoints2d.time
-    seen = observe(bodies.trunk, keypoints2d, keypoints3d, view, space_sigma=options.space_sigma)
-    core = _core_confidence(bodies.trunk, seen, keypoints2d)
-    observed = (core > _MIN_CONFIDENCE).sum(1) >= _MIN_CORE
+    options, scratch = options or FitOptions(), scratch or Scratch()
+    body_scratch, time = scratch.part("body"), keypoints2d.time
+    seen = observe(
+        bodies.trunk,
+        keypoints2d,
+        keypoints3d,
+        view,
+        space_sigma=options.space_sigma,
+        scratch=body_scratch,
+    )
+    observed, certainty = _judge_core(bodies.trunk, seen, keypoints2d)
     if not observed.any():
         return None
     solved = bridge_gaps(observed, time, max_gap=options.max_gap)
@@ -82,49 +91,91 @@ def fit_person(
         bodies.trunk,
         seen,
         view,
-        time,
-        observed=observed,
-        solved=solved,
+        Presence(time=time, observed=observed, solved=solved),
         options=options,
         advance=advance,
+        scratch=body_scratch,
     )
-    rotation = _whole_body(bodies, pose)
-    placed = place(bodies.trunk, pose)
+    arms = _place_arms(bodies, pose, scratch)
 
     def fit_hand(side: str) -> Float[Tensor, "L J 3 3"]:
-        chain, elbow = bodies.hands[side], bodies.trunk.index(f"{side}_elbow")
-        arm = Arm(
-            elbow_rotation=placed.rotation[:, elbow],
-            elbow_position=placed.joints[:, elbow],
-            wrist=pose.rotation[:, bodies.trunk.index(f"{side}_wrist")],
-            shape=pose.shape[0],
+        own, chain = scratch.part(side), bodies.hands[side]
+        seen = observe(chain, keypoints2d, keypoints3d, view, space_sigma=_HAND_SIGMA, scratch=own)
+        return solve_hand(
+            chain,
+            seen,
+            arms[side],
+            view=view,
+            time=time,
+            solved=solved,
+            advance=advance,
+            scratch=own,
         )
-        seen = observe(chain, keypoints2d, keypoints3d, view, space_sigma=_HAND_SIGMA)
-        return solve_hand(chain, seen, arm, view=view, time=time, solved=solved, advance=advance)
 
     hands = side_by_side(fit_hand, tuple(bodies.hands), workers=2)
-    for side, hand in zip(bodies.hands, hands, strict=True):
-        columns = [bodies.body.rig.index(name) for name in bodies.hands[side].joints[1:]]
-        rotation[:, columns] = hand[:, 1:]
-    confidence = np.where(observed, core.mean(1), _BRIDGED_CONFIDENCE)
+    confidence = np.where(observed, certainty, _BRIDGED_CONFIDENCE)
+    root, joints = _gather(bodies, pose, dict(zip(bodies.hands, hands, strict=True)), scratch)
     return BodyMotion(
         body=bodies.body.name,
         people=keypoints2d.people,
         time=time,
         shape=pose.shape[:1].numpy(),
-        T_world_root=_root(pose)[None],
-        R_parent_joint=_quaternions(rotation)[None],
+        T_world_root=root[None],
+        R_parent_joint=joints[None],
         confidence=np.where(solved, confidence, 0.0).astype(np.float32)[None],
     )
 
 
-def _core_confidence(
+def _judge_core(
     trunk: Chain, seen: Observation, keypoints: Keypoints2D
-) -> Float[np.ndarray, "L C"]:
-    """Return the confidence of the core keypoints, 0 where the fit makes no use of one."""
+) -> tuple[Bool[np.ndarray, "L"], Float[np.ndarray, "L"]]:
+    """Tell in which frames the fit has enough core keypoints to use, and how sure those are."""
     columns = [keypoints.skeleton.index(name) for name in CORE]
-    used = seen.image_weight[:, [trunk.points.index(name) for name in CORE]].numpy() > 0
-    return np.where(used, np.clip(keypoints.confidence[0][:, columns], 0.0, 1.0), 0.0)
+    rows = [trunk.points.index(name) for name in CORE]
+    observed, certainty = [], []
+    for frames in chunks(len(keypoints.time)):
+        used = seen.image_weight[frames][:, rows].numpy() > 0
+        confidence = np.clip(keypoints.confidence[0, frames][:, columns], 0.0, 1.0)
+        core = np.where(used, confidence, 0.0)
+        observed.append((core > _MIN_CONFIDENCE).sum(1) >= _MIN_CORE)
+        certainty.append(core.mean(1))
+    return np.concatenate(observed), np.concatenate(certainty)
+
+
+def _place_arms(bodies: Bodies, pose: Pose, scratch: Scratch) -> dict[str, Arm]:
+    trunk, length = bodies.trunk, len(pose)
+    arms = {
+        side: Arm(
+            elbow_rotation=torch.from_numpy(scratch.empty(f"{side}.elbow", (length, 3, 3))),
+            elbow_position=torch.from_numpy(scratch.empty(f"{side}.place", (length, 3))),
+            wrist=pose.rotation[:, trunk.index(f"{side}_wrist")],
+            shape=pose.shape[0],
+        )
+        for side in bodies.hands
+    }
+    for frames in chunks(length):
+        placed = place(trunk, pose[frames])
+        for side, arm in arms.items():
+            elbow = trunk.index(f"{side}_elbow")
+            arm.elbow_rotation[frames] = placed.rotation[:, elbow]
+            arm.elbow_position[frames] = placed.joints[:, elbow]
+    return arms
+
+
+def _gather(
+    bodies: Bodies, pose: Pose, hands: dict[str, Float[Tensor, "L H 3 3"]], scratch: Scratch
+) -> tuple[Float[np.ndarray, "L 7"], Float[np.ndarray, "L J 4"]]:
+    """Return root poses and the quaternions of all joints of the rig."""
+    root = scratch.empty("root", (len(pose), 7))
+    joints = scratch.empty("joints", (len(pose), len(bodies.body.rig.joints), 4))
+    for frames in chunks(len(pose)):
+        rotation = _whole_body(bodies, pose[frames])
+        for side, hand in hands.items():
+            columns = [bodies.body.rig.index(name) for name in bodies.hands[side].joints[1:]]
+            rotation[:, columns] = hand[frames, 1:]
+        root[frames], joints[frames] = _root(pose[frames]), _quaternions(rotation)
+        scratch.release()
+    return root, joints
 
 
 def _whole_body(bodies: Bodies, pose: Pose) -> Float[Tensor, "L J 3 3"]:

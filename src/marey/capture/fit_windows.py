@@ -1,7 +1,8 @@
 """The two passes that body and hands share: every frame on its own, then windows of the sequence.
 
 A window looks ahead and the next one starts from its last two frames, which it holds, so the seams
-are as smooth as the rest and memory does not grow with the length of the video.
+are as smooth as the rest and memory does not grow with the length of the video: poses may lie in
+files, and the problem of some frames is made when those frames are solved.
 """
 
 from collections.abc import Callable
@@ -9,8 +10,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from torch import Tensor
 
 from marey.capture.spans import runs, windows
+from marey.core.scratch import Scratch
 from marey.fit.chain import Pose
 from marey.fit.frames import LmOptions, solve_frames
 from marey.fit.problem import Problem
@@ -18,22 +21,37 @@ from marey.fit.sequence import Smoothness, solve_sequence
 
 _BATCH = 128
 
+MakeProblem = Callable[[Tensor | slice], Problem]
+"""Makes the problem of some frames of a person's span."""
+
+
+def allocate_poses(
+    scratch: Scratch, name: str, length: int, num_joints: int, shape: Float[Tensor, "S"]
+) -> Pose:
+    """Return room for the poses of one person with one shape, to be filled in place."""
+    return Pose(
+        torch.from_numpy(scratch.empty(f"{name}.rotation", (length, num_joints, 3, 3))),
+        torch.from_numpy(scratch.empty(f"{name}.translation", (length, 3))),
+        shape.expand(length, -1),
+    )
+
 
 def solve_single(
-    problem: Problem, start: Pose, chosen: Bool[np.ndarray, "L"], options: LmOptions | None = None
-) -> Pose:
-    """Solve the chosen frames independently of each other; the others keep their start."""
-    rotation, translation = start.rotation.clone(), start.translation.clone()
+    problem_of: MakeProblem,
+    poses: Pose,
+    chosen: Bool[np.ndarray, "L"],
+    options: LmOptions | None = None,
+) -> None:
+    """Solve the chosen frames independently of each other, in place; the others stay."""
     for batch in torch.from_numpy(np.flatnonzero(chosen)).split(_BATCH):
-        solution = solve_frames(problem.take(batch), start[batch], options)
-        rotation[batch] = solution.pose.rotation
-        translation[batch] = solution.pose.translation
-    return Pose(rotation, translation, start.shape)
+        solution = solve_frames(problem_of(batch), poses[batch], options)
+        poses.rotation[batch] = solution.pose.rotation
+        poses.translation[batch] = solution.pose.translation
 
 
 def solve_windows(
-    problem: Problem,
-    start: Pose,
+    problem_of: MakeProblem,
+    poses: Pose,
     time: Float[np.ndarray, "L"],
     *,
     solved: Bool[np.ndarray, "L"],
@@ -41,44 +59,35 @@ def solve_windows(
     size: int,
     ahead: int,
     advance: Callable[[int], None],
-) -> Pose:
-    """Solve the sequence, window by window.
+) -> None:
+    """Solve the sequence in place, window by window; poses become NaN where not solved.
 
     Args:
-        problem: One problem per frame.
-        start: First poses, finite wherever solved.
+        problem_of: Makes the problem of a window.
+        poses: First poses, finite wherever solved; the result afterwards.
         time: Time of each frame, s.
         solved: Frames to solve; every run of them is a sequence of its own.
         smoothness: Acceleration prior.
         size: Frames a window contributes.
         ahead: Further frames a window looks ahead.
         advance: Called with the number of frames finished.
-
-    Returns:
-        Poses of all L frames; NaN where not solved.
     """
-    rotation = torch.full_like(start.rotation, torch.nan)
-    translation = torch.full_like(start.translation, torch.nan)
-    clock = torch.tensor(time)
+    for gap in runs(~solved):
+        poses.rotation[gap], poses.translation[gap] = torch.nan, torch.nan
     for span in runs(solved):
         for window, keep in windows(span, size=size, ahead=ahead):
             seam = max(span.start, keep.start - 2)
-            frames, settled = slice(seam, window.stop), slice(seam, keep.start)
-            num_held = keep.start - seam
-            first = Pose(
-                torch.cat([rotation[settled], start.rotation[window]]),
-                torch.cat([translation[settled], start.translation[window]]),
-                start.shape[frames],
-            )
+            frames, num_held = slice(seam, window.stop), keep.start - seam
+            # Its first frames are settled, the others still the first poses.
+            first = poses[frames]
             solution = solve_sequence(
-                problem.take(frames),
+                problem_of(frames),
                 first,
-                clock[frames],
+                torch.tensor(time[frames]),
                 smoothness=smoothness,
                 held=torch.arange(len(first)) < num_held,
             )
             kept = slice(num_held, num_held + keep.stop - keep.start)
-            rotation[keep] = solution.pose.rotation[kept]
-            translation[keep] = solution.pose.translation[kept]
+            poses.rotation[keep] = solution.pose.rotation[kept]
+            poses.translation[keep] = solution.pose.translation[kept]
             advance(keep.stop - keep.start)
-    return Pose(rotation, translation, start.shape)

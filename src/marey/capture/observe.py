@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from marey.core import Keypoints2D, Keypoints3D
+from marey.core.scratch import Scratch, chunks, forget_pages
 from marey.fit.chain import Chain
 from marey.fit.costs import RelativePoints, Reprojection
 
@@ -31,7 +32,7 @@ class Observation:
     space_weight: Float[Tensor, "L K 3"]
     """1 / sigma in 1/m; 0 where missing."""
 
-    def take(self, index: Tensor) -> "Observation":
+    def take(self, index: Tensor | slice) -> "Observation":
         """Return some of the frames."""
         return Observation(
             image=self.image[index],
@@ -77,8 +78,9 @@ def observe(
     view: PinholeView,
     *,
     space_sigma: tuple[float, float, float],
+    scratch: Scratch | None = None,
 ) -> Observation:
-    """Gather the keypoints of one person for a chain.
+    """Gather the keypoints of one person for a chain, in chunks of frames.
 
     Args:
         chain: Whose points to gather, by name.
@@ -87,13 +89,42 @@ def observe(
             straight at the person.
         view: The camera.
         space_sigma: Sigma in m across, down and along the view of a landmark seen for certain.
+        scratch: Where the arrays of a long span lie.
     """
+    scratch = scratch or Scratch()
+    shape = (len(keypoints2d.time), len(chain.points))
+    whole = Observation(
+        image=torch.from_numpy(scratch.empty("image", (*shape, 2), keypoints2d.position.dtype)),
+        image_weight=torch.from_numpy(scratch.empty("image_weight", shape)),
+        space=torch.from_numpy(scratch.empty("space", (*shape, 3))),
+        space_weight=torch.from_numpy(scratch.empty("space_weight", (*shape, 3))),
+    )
+    sources = (keypoints2d.position, keypoints2d.confidence, keypoints2d.sigma)
+    for frames in chunks(shape[0]):
+        part = _observe_part(chain, keypoints2d, keypoints3d, view, frames, space_sigma)
+        whole.image[frames], whole.image_weight[frames] = part.image, part.image_weight
+        whole.space[frames], whole.space_weight[frames] = part.space, part.space_weight
+        scratch.release()
+        for array in (*sources, keypoints3d.position, keypoints3d.confidence):
+            forget_pages(array)
+    return whole
+
+
+def _observe_part(
+    chain: Chain,
+    keypoints2d: Keypoints2D,
+    keypoints3d: Keypoints3D,
+    view: PinholeView,
+    frames: slice,
+    space_sigma: tuple[float, float, float],
+) -> Observation:
     columns = [keypoints2d.skeleton.index(name) for name in chain.points]
-    image, confidence = keypoints2d.position[0][:, columns], keypoints2d.confidence[0][:, columns]
-    sigma = None if keypoints2d.sigma is None else keypoints2d.sigma[0][:, columns]
+    image = keypoints2d.position[0, frames][:, columns]
+    confidence = keypoints2d.confidence[0, frames][:, columns]
+    sigma = None if keypoints2d.sigma is None else keypoints2d.sigma[0, frames][:, columns]
     image_weight = _weights(image, confidence, sigma)
-    space = _turn_to_view(_plausible(keypoints3d.position[0][:, columns]), image, view)
-    trust = _trust(space, keypoints3d.confidence[0][:, columns])
+    space = _turn_to_view(_plausible(keypoints3d.position[0, frames][:, columns]), image, view)
+    trust = _trust(space, keypoints3d.confidence[0, frames][:, columns])
     space_weight = trust[..., None] / np.array(space_sigma, np.float32)
     return Observation(
         image=torch.from_numpy(np.nan_to_num(image)),

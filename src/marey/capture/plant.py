@@ -14,7 +14,8 @@ from scipy.ndimage import uniform_filter1d
 
 from marey.capture.observe import Observation
 from marey.capture.spans import runs
-from marey.fit.chain import Chain, Placed
+from marey.core.scratch import Scratch, chunks
+from marey.fit.chain import Chain, Pose, place
 from marey.fit.costs import PointAnchor
 
 _FOOT_POINTS = ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
@@ -29,38 +30,74 @@ _SHORTEST = 0.15
 """Shortest rest worth holding, s."""
 _SIGMA = 0.02
 """How exactly a resting point is held, m."""
+_BLOCK = 8192
+"""Frames in which rests are looked for together; a rest that goes on beyond becomes two."""
 
 
 def plant_feet(
     chain: Chain,
-    placed: Placed,
+    poses: Pose,
     observation: Observation,
     time: Float[np.ndarray, "L"],
+    *,
+    scratch: Scratch | None = None,
 ) -> PointAnchor | None:
     """Return anchors for the feet that rest, or None if no foot ever does.
 
     Args:
         chain: The body chain.
-        placed: The first solution; NaN where not solved.
+        poses: The first solution; NaN where not solved.
         observation: The keypoints, to know where a foot was seen.
         time: Time of each frame, s.
+        scratch: Where the arrays of a long span lie.
     """
-    names = [name for name in _FOOT_POINTS if name in chain.points]
-    columns = [chain.points.index(name) for name in names]
-    points = placed.points[:, columns].numpy().astype(np.float64)
-    seen = (observation.image_weight[:, columns] > 0).numpy() & np.isfinite(points).all(-1)
-    target, weight = np.zeros_like(points), np.zeros_like(points)
-    for column in range(len(columns)):
-        for rest in find_rests(points[:, column], seen[:, column], time):
-            target[rest, column] = np.median(points[rest, column], axis=0)
-            weight[rest, column] = 1 / _SIGMA
-    if not weight.any():
+    scratch = scratch or Scratch()
+    columns = [chain.points.index(name) for name in _FOOT_POINTS if name in chain.points]
+    shape, held = (len(time), len(columns), 3), False
+    target, weight = scratch.empty("rest.target", shape), scratch.empty("rest.weight", shape)
+    for block in chunks(len(time), _BLOCK):
+        points = _foot_points(chain, poses, block, columns)
+        seen = (observation.image_weight[block][:, columns] > 0).numpy()
+        target[block], weight[block] = hold_rests(points, seen, time[block])
+        held = held or bool(weight[block].any())
+    if not held:
         return None
     return PointAnchor(
         point=torch.tensor(columns),
-        target=torch.from_numpy(target).to(placed.points.dtype),
-        weight=torch.from_numpy(weight).to(placed.points.dtype),
+        target=torch.from_numpy(target),
+        weight=torch.from_numpy(weight),
     )
+
+
+def hold_rests(
+    points: Float[np.ndarray, "L G 3"],
+    seen: Bool[np.ndarray, "L G"],
+    time: Float[np.ndarray, "L"],
+) -> tuple[Float[np.ndarray, "L G 3"], Float[np.ndarray, "L G 3"]]:
+    """Return where each foot point is to be held, and the weights (1/m), 0 where it is free.
+
+    Args:
+        points: Places of the points in camera axes, m; NaN where not solved.
+        seen: Frames in which each was seen.
+        time: Time of each frame, s.
+    """
+    target, weight = np.zeros_like(points), np.zeros_like(points)
+    known = seen & np.isfinite(points).all(-1)
+    for column in range(points.shape[1]):
+        for rest in find_rests(points[:, column], known[:, column], time):
+            target[rest, column] = np.median(points[rest, column], axis=0)
+            weight[rest, column] = 1 / _SIGMA
+    return target, weight
+
+
+def _foot_points(
+    chain: Chain, poses: Pose, block: slice, columns: list[int]
+) -> Float[np.ndarray, "L G 3"]:
+    parts = [
+        place(chain, poses[block.start + part.start : block.start + part.stop]).points[:, columns]
+        for part in chunks(block.stop - block.start)
+    ]
+    return torch.cat(parts).numpy().astype(np.float64)
 
 
 def find_rests(

@@ -1,7 +1,21 @@
 """Runs of frames: where a person is observed, bridged over a short gap, or absent."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Bool, Float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Presence:
+    """When one person is to be solved."""
+
+    time: Float[np.ndarray, "L"]
+    """Time of each frame, s."""
+    observed: Bool[np.ndarray, "L"]
+    """Frames with enough keypoints."""
+    solved: Bool[np.ndarray, "L"]
+    """Frames to solve: the observed ones and the gaps to bridge."""
 
 
 def runs(mask: Bool[np.ndarray, "T"]) -> list[slice]:
