@@ -96,6 +96,13 @@ HAND = Network(
         "Identity_3": "world",
     },
 )
+FACE = Network(
+    asset="face-landmarks",
+    origin=f"Python package `{WHEEL}`, `modules/face_landmark/face_landmark.tflite`",
+    scale=1 / 255,
+    offset=0.0,
+    outputs={"conv2d_21": "landmarks", "conv2d_31": "presence_logit"},
+)
 
 
 def main() -> None:
@@ -130,6 +137,7 @@ def extract_sources(packages: Path, scratch: Path) -> list[tuple[Network, Path]]
         "detector": (DETECTOR, detector),
         "pose": (POSE, wheel.read("mediapipe/modules/pose_landmark/pose_landmark_full.tflite")),
         "hand": (HAND, wheel.read("mediapipe/modules/hand_landmark/hand_landmark_full.tflite")),
+        "face": (FACE, wheel.read("mediapipe/modules/face_landmark/face_landmark.tflite")),
     }
     for name, (_, data) in contents.items():
         (scratch / f"{name}.tflite").write_bytes(data)

@@ -11,7 +11,7 @@ from marey.assets import find_asset
 from marey.core.errors import MissingAssetError
 from marey.models.session import open_network
 
-NETWORKS = {"person-detector": 300, "blazepose": 256, "hand-landmarks": 224}
+NETWORKS = {"person-detector": 300, "blazepose": 256, "hand-landmarks": 224, "face-landmarks": 192}
 
 
 @pytest.mark.parametrize("asset", NETWORKS)

@@ -2,7 +2,8 @@
 
 Body points, heels and toes come from BlazePose (its `foot_index` becomes the big toe), hands from
 the hand network. Where no hand was found, the three knuckles BlazePose has of it stand in. Small
-toes and the 68 face points are missing.
+toes are missing, and so are the 68 face points unless the face network was asked; they are seen in
+the image alone, never in space.
 
 Belief about a point: the network's noise is proportional to the size of its crop, and grows as its
 confidence c falls::
@@ -16,7 +17,9 @@ found. (The last foretells the error, rank correlation -0.31; visibility does no
 The growth and the factors of shoulders, elbows, wrists, hips, knees, ankles, heels and toes were
 fitted on the four views of Pose2Sim's one-person demo: 800 observations each, median error over
 1.18, against its triangulated reference, which is itself made from another network's points. Those
-of head and hands are guesses of the same order. The errors have heavy tails (one in ten is larger
+of head and hands are guesses of the same order. Those of the face are the spread (1.48 times the
+median) about the labels of four faces of COCO-WholeBody and Halpe, of which a good part is the
+labels' own: the faces are 30 px wide. The errors have heavy tails (one in ten is larger
 than three sigma, mostly swapped limbs): weight by sigma within a robust loss.
 """
 
@@ -25,6 +28,7 @@ from jaxtyping import Float
 
 from marey.core.skeleton import load_skeleton
 from marey.models.blazepose.network import PoseLandmarks
+from marey.models.face import FACE_VERTICES, FaceLandmarks
 from marey.models.hands.network import HandLandmarks
 from marey.models.protocols import PersonLandmarks
 
@@ -38,6 +42,9 @@ BODY_FACTOR = {
 }  # fmt: skip
 """Noise in px of a 256 px crop, by the name without its side."""
 
+FACE_FACTOR = {"jaw": 7.0, "chin": 7.0, "brow": 5.0, "bridge": 4.0, "nos": 2.5, "eye": 3.0, "": 4.0}
+"""Noise in px of a 256 px crop, by the first part that a point's name holds; lips are the rest."""
+
 _RENAMED = {"left_foot_index": "left_big_toe", "right_foot_index": "right_big_toe"}
 _BODY = load_skeleton("blazepose-33")
 WHOLE_BODY = load_skeleton("coco-wholebody-133")
@@ -45,6 +52,14 @@ WHOLE_BODY = load_skeleton("coco-wholebody-133")
 _SIDES = ("left", "right")
 # Per hand: its points in the whole body, and the body point and knuckles that belong to it.
 _HAND_START = {side: WHOLE_BODY.index(f"{side}_hand_wrist") for side in _SIDES}
+
+_FIRST_FACE = WHOLE_BODY.index("right_jaw1")
+_FACE = slice(_FIRST_FACE, _FIRST_FACE + len(FACE_VERTICES))
+FACE_POINTS = WHOLE_BODY.keypoints[_FACE]
+"""Names of the 68 face points."""
+_FACE_NOISE = np.array(
+    [next(factor for part, factor in FACE_FACTOR.items() if part in name) for name in FACE_POINTS]
+)
 
 
 def _pair_body() -> list[tuple[int, int, float]]:
@@ -66,14 +81,16 @@ def combine_landmarks(
     left: HandLandmarks | None,
     right: HandLandmarks | None,
     *,
+    face: FaceLandmarks | None = None,
     state: object = None,
 ) -> PersonLandmarks:
-    """Merge the body's and the hands' points into one COCO-WholeBody-133 result.
+    """Merge the points of body, hands and face into one COCO-WholeBody-133 result.
 
     Args:
         pose: The body network's result.
         left: The left hand, if it was found.
         right: The right hand, if it was found.
+        face: The face, if it was asked for and found.
         state: Handed through to the result.
     """
     count = len(WHOLE_BODY)
@@ -96,6 +113,10 @@ def combine_landmarks(
         world[rows] = hand.world - hand.world[0]
         confidence[rows] = hand.presence
         sigma[rows] = believe(confidence[rows], HAND_FACTOR, side=hand.crop.side)
+    if face is not None:
+        position[_FACE] = face.points
+        confidence[_FACE] = face.presence
+        sigma[_FACE] = believe(confidence[_FACE], _FACE_NOISE, side=face.crop.side)
     return PersonLandmarks(
         position=position.astype(np.float32),
         confidence=confidence.astype(np.float32),
