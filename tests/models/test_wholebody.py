@@ -9,8 +9,9 @@ import pytest
 from marey.models.blazepose import decode_pose
 from marey.models.crop import SquareCrop
 from marey.models.detector import SsdPersonDetector
+from marey.models.face import FaceEstimator, FaceLandmarks
 from marey.models.hands import HandLandmarks
-from marey.models.keypoints import WHOLE_BODY, believe, combine_landmarks
+from marey.models.keypoints import FACE_POINTS, WHOLE_BODY, believe, combine_landmarks
 from marey.models.wholebody import WholeBodyEstimator
 
 CROP = SquareCrop(center=np.array([128.0, 128.0]), side=256.0)
@@ -70,6 +71,35 @@ def test_missing_is_nan_and_zero_together():
     np.testing.assert_array_equal(np.isnan(person.sigma), missing)
 
 
+def made_up_face():
+    mesh = np.arange(2 * 468.0).reshape(468, 2)
+    return FaceLandmarks(position=mesh, presence=0.7, crop=CROP)
+
+
+def test_a_face_adds_its_points_and_changes_no_other():
+    alone = combine_landmarks(made_up_pose(), made_up_hand(), None)
+    person = combine_landmarks(made_up_pose(), made_up_hand(), None, face=made_up_face())
+    face = np.zeros(len(WHOLE_BODY), bool)
+    face[[WHOLE_BODY.index(name) for name in FACE_POINTS]] = True
+    assert face[23:91].all()
+    assert face.sum() == 68
+    # Vertex 152 of the mesh is the chin.
+    np.testing.assert_allclose(person.position[WHOLE_BODY.index("chin")], [304, 305])
+    np.testing.assert_allclose(person.confidence[face], 0.7)
+    jaw, nostril, lip = (
+        person.sigma[WHOLE_BODY.index(name)]
+        for name in ("left_jaw4", "left_nostril_outer", "lower_lip_outer")
+    )
+    np.testing.assert_allclose(np.array([jaw, nostril, lip]) / np.exp(0.6), [7, 2.5, 4], rtol=1e-6)
+    # A face is seen in the image alone.
+    assert np.isnan(person.world[face]).all()
+    for name in ("position", "confidence", "sigma", "world"):
+        mine, others = getattr(person, name), getattr(alone, name)
+        np.testing.assert_array_equal(mine[~face], others[~face], err_msg=name)
+    np.testing.assert_array_equal(person.box, alone.box)
+    assert person.score == alone.score
+
+
 def test_sigma_grows_with_the_crop_and_with_doubt():
     near, far = (combine_landmarks(made_up_pose(side=s), None, None) for s in (1024.0, 256.0))
     seen = near.confidence > 0
@@ -115,6 +145,26 @@ def test_following_needs_no_boxes_and_loses_nobody(runner):
     np.testing.assert_allclose(person.box, last, atol=80)
     hands = [WHOLE_BODY.index(f"{side}_hand_wrist") for side in ("left", "right")]
     assert np.mean([person.confidence[hands] > 0 for person in track]) > 0.5
+
+
+def test_looking_for_the_face_leaves_everything_else_bit_for_bit(runner):
+    box = SsdPersonDetector().detect(runner[:1])[0].box[0]
+    plain, asked = WholeBodyEstimator(), WholeBodyEstimator(face_network=FaceEstimator())
+    without = asking = None
+    for frame in runner[:4]:
+        without = plain.estimate(frame, box, without)
+        asking = asked.estimate(frame, box, asking)
+        others = np.r_[0:23, 91:133]
+        for name in ("position", "confidence", "sigma", "world"):
+            mine, theirs = getattr(without, name), getattr(asking, name)
+            np.testing.assert_array_equal(mine[others], theirs[others], err_msg=name)
+        np.testing.assert_array_equal(without.box, asking.box)
+        assert np.isnan(without.position[23:91]).all()
+        assert (without.confidence[23:91] == 0).all()
+    # She runs past in profile, in full view.
+    assert asking.confidence[23] > 0.5
+    chin, nose = (asking.position[WHOLE_BODY.index(name)] for name in ("chin", "nose"))
+    assert 15 < np.linalg.norm(chin - nose) < 60
 
 
 def test_a_box_calls_a_lost_follower_back(runner):

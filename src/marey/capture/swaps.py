@@ -14,6 +14,7 @@ from jaxtyping import Bool, Float
 
 from marey.core import Keypoints2D, Keypoints3D, Skeleton
 from marey.core.skeleton import mirror_name
+from marey.models.keypoints import FACE_POINTS
 
 _Keypoints = TypeVar("_Keypoints", Keypoints2D, Keypoints3D)
 
@@ -62,8 +63,10 @@ def repair_swaps(
 
 
 def _height(image: Keypoints2D) -> float:
-    y = np.where(image.confidence[0] > 0, image.position[0, ..., 1], np.nan)
-    x = np.where(image.confidence[0] > 0, image.position[0, ..., 0], np.nan)
+    # Whether a face was looked for must not matter to the limbs.
+    body = [k for k, name in enumerate(image.skeleton.keypoints) if name not in FACE_POINTS]
+    known = image.confidence[0][:, body] > 0
+    x, y = (np.where(known, image.position[0][:, body, axis], np.nan) for axis in (0, 1))
     seen = np.isfinite(y).any(1)
     if not seen.any():
         return 1.0
