@@ -321,13 +321,37 @@ def test_mixamo_names(tmp_path):
         confidence=motion.confidence[:1],
     )
     write_gltf(one, tmp_path / "m.glb", names="mixamo", mesh="none")
-    names = [node["name"] for node in PlainReader(tmp_path / "m.glb").doc["nodes"]]
-    assert names[0] == "mixamorig:Hips" and "mixamorig:RightHandThumb3" in names
-    assert len(set(names)) == len(names) == 52
+    bearer, *joints = PlainReader(tmp_path / "m.glb").doc["nodes"]
+    names = [node["name"] for node in joints]
+    assert (bearer["name"], names[0]) == ("Ada_rig", "mixamorig:Hips")
+    assert len(set(names)) == len(names) == 52 and "mixamorig:RightHandThumb3" in names
     with pytest.raises(InputError, match="Mixamo has no name for the joint 'base'"):
         rig = random_motion(2, num_joints=30, body=small_rig())
         write_gltf(rig, tmp_path / "no.glb", names="mixamo")
     assert not (tmp_path / "no.glb").exists()
+
+
+def test_mixamo_names_of_several_people(motion, tmp_path):
+    """From the second on the prefix is numbered, as Mixamo does it; only the names differ."""
+    paths = tmp_path / "mixamo.glb", tmp_path / "marey.glb"
+    write_gltf(motion, paths[0], names="mixamo", mesh="none")
+    write_gltf(motion, paths[1], mesh="none")
+    mixamo, marey = (PlainReader(path) for path in paths)
+    names = [node["name"] for node in mixamo.doc["nodes"]]
+    assert len(set(names)) == len(names) and names.count("mixamorig1:Hips") == 1
+    assert names.index("mixamorig1:LeftForeArm") == _root(marey, "Bo", "left_elbow")
+    assert mixamo.blob == marey.blob
+    assert read_gltf(paths[0]).people == motion.people
+
+
+def test_each_person_has_a_node_of_their_own(motion, glb):
+    """Above the root and still; Blender otherwise makes one armature of all people."""
+    reader = PlainReader(glb)
+    for person in motion.people:
+        bearer = reader.parent[_root(reader, person)]
+        assert reader.doc["nodes"][bearer]["name"] == f"{person}_rig"
+        assert bearer in reader.doc["scenes"][0]["nodes"]
+        np.testing.assert_array_equal(reader.local(bearer, 0.1), np.eye(4))
 
 
 def test_faults_are_named(motion, glb, tmp_path):

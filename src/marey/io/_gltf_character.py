@@ -73,7 +73,10 @@ def add_character(
         The root's node; the joints' nodes follow it in order.
     """
     person, names, color = look
-    first = len(glb.parts.get("nodes", ()))
+    # Without a node of its own above the root, Blender makes one armature of all people.
+    first = len(glb.parts.get("nodes", ())) + 1
+    bearer = glb.add("nodes", {"name": f"{person}_rig", "children": [first]})
+    glb.parts["scenes"][0]["nodes"].append(bearer)
     low = character.rest if character.mesh is None else character.mesh.vertices
     height = character.rest[0, 1] - low[:, 1].min()
     for joint, (name, parent) in enumerate(zip(names, character.parents, strict=True)):
@@ -82,7 +85,6 @@ def add_character(
         children = [first + k for k, p in enumerate(character.parents) if p == joint]
         node: dict[str, Any] = {"name": name, "translation": np.float32(offset).tolist()}
         glb.add("nodes", {**node, "children": children} if children else node)
-    glb.parts["scenes"][0]["nodes"].append(first)
     if character.mesh is not None:
         skin = _add_skin(glb, character, person, first=first)
         mesh = _add_mesh(glb, character.mesh, person, color=color)
