@@ -113,7 +113,7 @@ def test_points_of_the_face_do_not_matter_to_the_limbs():
     """They would change the person's height in the image, by which jumps are measured."""
     image, space = walk()
     confuse(image, LEGS, slice(20, 23))
-    space.position[:], space.confidence[:] = np.nan, 0
+    space.position[:] = np.nan
     rows = slice(SKELETON.index("right_jaw1"), SKELETON.index("left_hand_wrist"))
     image.position[0, :, rows], image.confidence[0, :, rows] = -50_000.0, 1.0
     _, _, touched = repair_swaps(image, space)
