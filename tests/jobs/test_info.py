@@ -246,7 +246,16 @@ def test_a_csv_table(tmp_path, capsys):
     found = plain(path)
     assert (found["kind"], found["rows"]) == ("CSV table", 2)
     assert found["columns"] == ["frame", "person", "joint, name", "x"]
+    assert "lacks time_s, joint, x_m, y_m, z_m" in found["warnings"][0]
     assert "4: frame, person" in screen(capsys, path)
+
+
+def test_a_csv_table_of_joints(tmp_path):
+    path = tmp_path / "joints.csv"
+    path.write_text("person,frame,time_s,joint,x_m,y_m,z_m\n" + "anna,0,0.0,pelvis,0,0,1\n" * 7)
+    found = plain(path)
+    assert (found["kind"], found["rows"]) == ("CSV table of joints", 7)
+    assert found["warnings"] == []
 
 
 def test_a_parquet_table(tmp_path):

@@ -7,6 +7,8 @@ from marey.core.errors import FormatError, InputError, MissingExtraError
 from marey.jobs.info.description import Description, Fact
 from marey.jobs.info.phrases import say_file_size
 
+NEEDED = ("person", "frame", "time_s", "joint", "x_m", "y_m", "z_m")
+"""Columns by which a table is one of joints, as marey writes them."""
 MAX_LINE = 2**16
 MAX_COLUMNS = 10_000
 BLOCK_BYTES = 2**20
@@ -48,7 +50,7 @@ def describe_parquet(path: Path) -> Description:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise MissingExtraError("pyarrow", "parquet", "reading Parquet tables") from error
+        raise MissingExtraError("pyarrow", "tables", "reading and writing Parquet") from error
     try:
         footer = parquet.read_metadata(path)
     except (pyarrow.ArrowException, OSError) as error:
@@ -63,4 +65,8 @@ def _describe_table(path: Path, kind: str, columns: list[str], rows: int) -> Des
         Fact("columns", [*columns], f"{len(columns)}: {', '.join(columns)}"),
         say_file_size(path),
     )
-    return Description(path=path, kind=kind, facts=facts)
+    lacking = [name for name in NEEDED if name not in columns]
+    if not lacking:
+        return Description(path=path, kind=f"{kind} of joints", facts=facts)
+    warning = f"marey reads the tables it writes; this one lacks {', '.join(lacking)}"
+    return Description(path=path, kind=kind, facts=facts, warnings=(warning,))
