@@ -123,6 +123,26 @@ class Import:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Report:
+    """Write a page about a take: pictures, how good it seems, what to look at; one HTML file.
+
+    Example: marey report dance.take
+    """
+
+    take: tyro.conf.Positional[Path]
+    """The take to read."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """The .html file to write (default: the take's name beside it)."""
+    video: Path | None = None
+    """Where the video lies now, if it has moved since."""
+    talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
+
+    def run(self) -> None:
+        """Run the command."""
+        commands.report_take(self.take, self.output, video=self.video, talk=self.talk)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Demo:
     """Solve the bundled clip and write a take, a GLB and an overlay video.
 
@@ -172,6 +192,7 @@ Command = (
     Annotated[Solve, tyro.conf.subcommand("solve", prefix_name=False)]
     | Annotated[Export, tyro.conf.subcommand("export", prefix_name=False)]
     | Annotated[Import, tyro.conf.subcommand("import", prefix_name=False)]
+    | Annotated[Report, tyro.conf.subcommand("report", prefix_name=False)]
     | Annotated[Demo, tyro.conf.subcommand("demo", prefix_name=False)]
     | Annotated[Info, tyro.conf.subcommand("info", prefix_name=False)]
     | Annotated[Doctor, tyro.conf.subcommand("doctor", prefix_name=False)]

@@ -113,6 +113,20 @@ def import_file(
         _say_written([target])
 
 
+def report_take(source: Path, target: Path | None, *, video: Path | None, talk: Talk) -> None:
+    """Write a page about a take."""
+    from marey.jobs.report import write_report
+
+    with report(quiet=talk.quiet, as_json=talk.json) as progress:
+        path = write_report(
+            source, target, video=video, overwrite=talk.overwrite, progress=progress
+        )
+    if talk.json:
+        print_json({"written": [str(path)]})
+    elif not talk.quiet:
+        _say_written([path])
+
+
 def solve_demo(folder: Path, *, talk: Talk) -> None:
     """Solve the bundled clip into a folder."""
     from marey.assets import demo_clip

@@ -24,6 +24,7 @@ _LABELS = {
     "people": "finding people",
     "fit": "fitting bodies",
     "overlay": "drawing overlay",
+    "measure": "measuring",
 }
 
 
