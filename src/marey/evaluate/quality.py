@@ -149,12 +149,12 @@ def joined_runs(
 
 def envelope(
     values: Float[np.ndarray, "T"], num_columns: int
-) -> tuple[Int[np.ndarray, "W+1"], Float[np.ndarray, "W 3"]]:
+) -> tuple[Int[np.ndarray, "B"], Float[np.ndarray, "W 3"]]:
     """Shorten a curve for drawing without losing its spikes.
 
     Args:
         values: The curve; NaN where missing.
-        num_columns: Largest number of columns W.
+        num_columns: Largest number of columns W; there are B = W + 1 borders.
 
     Returns:
         The frame at which each column begins (and the end), and each column's lowest, median and

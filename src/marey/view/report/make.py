@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from marey.core import Clip, Take
-from marey.core.errors import MareyError
+from marey.core.errors import InputError, MareyError
 from marey.core.progress import Progress, silent
 from marey.view.report.camera_check import CameraCheck
 from marey.view.report.figures import PersonFigures
@@ -35,7 +35,7 @@ def make_report(
         progress: Called as frames are measured.
 
     Raises:
-        InputError: If `clip` is given and cannot be read.
+        InputError: If `clip` is given and cannot be read, or is no video of the take's camera.
     """
     people = _measure_all(take, progress)
     posters, reason, moves = _draw(take, people, clip)
@@ -89,6 +89,7 @@ def _draw(
             return (), f"the bodies could not be drawn ({error})", False
     check = CameraCheck()
     try:
+        _check_size(take, source)
         posters = draw_over_video(take, source, moments, look=check.look)
     except MareyError as error:
         if clip is not None:
@@ -96,3 +97,14 @@ def _draw(
         return (), f"the video could not be read ({error})", False
     is_static = take.cameras is None or take.cameras.T_cam_world.shape[1] == 1
     return posters, "no moment of the take is in the video", is_static and check.suspected
+
+
+def _check_size(take: Take, clip: Clip) -> None:
+    if take.cameras is None or not len(take.cameras.size):
+        return
+    width, height = take.cameras.size[0].tolist()
+    if clip.size != (width, height):
+        raise InputError(
+            f"{clip.path.name} is {clip.size[0]}x{clip.size[1]} px, but the take's camera sees "
+            f"{width}x{height} px; give the video that the take was made from"
+        )

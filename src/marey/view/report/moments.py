@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float
 
 from marey.view.report.figures import PersonFigures
 
@@ -79,8 +78,9 @@ def _fastest(people: tuple[PersonFigures, ...]) -> Moment | None:
 
 
 def _highest(
-    curves: list[tuple[PersonFigures, Float[np.ndarray, "L"]]],
+    curves: list[tuple[PersonFigures, np.ndarray]],
 ) -> tuple[PersonFigures, int, float] | None:
+    """Return whose curve is highest, when (frame of the span), and how high."""
     known = [(person, curve) for person, curve in curves if np.isfinite(curve).any()]
     if not known:
         return None

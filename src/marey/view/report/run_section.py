@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import marey
 from marey.view.report.markup import Markup, element, table
 from marey.view.report.model import Report
 from marey.view.report.words import TIMES, duration, number, percent

@@ -18,6 +18,8 @@ def number(value: float, digits: int = 2) -> str:
         return "0"
     places = digits - 1 - math.floor(math.log10(abs(value)))
     rounded = round(value, places)
+    # Rounding may add a digit in front: 9.96 is 10, not 10.0.
+    places = digits - 1 - math.floor(math.log10(abs(rounded)))
     return f"{rounded:,.{max(places, 0)}f}".replace(",", " ")
 
 
