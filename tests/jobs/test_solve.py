@@ -116,6 +116,19 @@ def test_two_runs_write_the_same_bytes(take, short_clip, tmp_path):
     assert [name for name in one if one[name] != two[name]] == []
 
 
+def test_faces_change_no_motion_and_stand_in_the_provenance(take, short_clip):
+    asked = solve(short_clip, options=SolveOptions(face=True))
+    assert "face-landmarks" in asked.provenance["people"]["landmarks"]
+    assert "face" not in take.provenance["people"]["landmarks"]
+    np.testing.assert_array_equal(asked.motion.T_world_root, take.motion.T_world_root)
+    np.testing.assert_array_equal(asked.motion.R_parent_joint, take.motion.R_parent_joint)
+
+
+def test_faces_are_not_asked_for_beside_the_user_s_own_landmarks(short_clip):
+    with pytest.raises(InputError, match="leave --face out"):
+        solve(short_clip, options=SolveOptions(face=True, landmarks=Path("own.onnx")))
+
+
 def test_a_written_take_is_read_back_as_it_was(take, tmp_path):
     write_take(take, tmp_path / "clip.take")
     back = read_take(tmp_path / "clip.take", verify=True)

@@ -18,6 +18,7 @@ class SolveOptions:
         detector: Your own person detector (ONNX) instead of the shipped one.
         detector_family: Which kind of network `detector` is.
         landmarks: Your own whole-body estimator (ONNX: RTMPose or DWPose).
+        face: Whether to find 68 points of every face too (image only).
         detect_every: Frames between two runs of the person detector, at least 1.
         min_height: Smallest person to follow, px.
         far_people: Whether to look for small, far people in tiles of the frame (slower).
@@ -35,6 +36,8 @@ class SolveOptions:
     """Which kind of network --detector is: YOLOX (raw or end to end) or RTMDet (end to end)."""
     landmarks: Path | None = None
     """Your own whole-body estimator (ONNX: RTMPose or DWPose) instead of the shipped one."""
+    face: bool = False
+    """Also find 68 points of every face, in the image (slower)."""
     detect_every: int = 6
     """Frames between two runs of the person detector."""
     min_height: float = 64.0

@@ -20,11 +20,18 @@ from marey.core.progress import Progress, silent
 from marey.io.video import probe_clip, read_frames
 from marey.jobs.options import SolveOptions
 from marey.models.detector import SsdPersonDetector
+from marey.models.face import FaceEstimator
 from marey.models.protocols import LandmarkEstimator, PersonDetector
 from marey.models.wholebody import WholeBodyEstimator
 
 _DEFAULT_FOV_DEG = 53.0
 """Along the longer side: between a phone's wide lens (65) and a camcorder zoomed in a little."""
+
+_SHIPPED = {
+    False: "blazepose + hand-landmarks",
+    True: "blazepose + hand-landmarks + face-landmarks",
+}
+"""The landmark networks, without faces and with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +111,11 @@ def _check_numbers(options: SolveOptions) -> None:
         raise InputError(f"--detect-every must be at least 1, got {options.detect_every}")
     if not options.min_height >= 1:
         raise InputError(f"--min-height must be at least 1 px, got {options.min_height:g}")
+    if options.face and options.landmarks is not None:
+        raise InputError(
+            "--face belongs to the shipped landmark networks; your own estimator (--landmarks) "
+            "brings its own face points: leave --face out"
+        )
 
 
 def choose_view(clip: Clip, options: SolveOptions) -> PinholeView:
@@ -134,7 +146,8 @@ def choose_view(clip: Clip, options: SolveOptions) -> PinholeView:
 def _open_networks(options: SolveOptions) -> tuple[PersonDetector, LandmarkEstimator]:
     smallest = options.min_height if options.far_people else None
     detector: PersonDetector = SsdPersonDetector(smallest_person=smallest)
-    estimator: LandmarkEstimator = WholeBodyEstimator()
+    faces = FaceEstimator() if options.face else None
+    estimator: LandmarkEstimator = WholeBodyEstimator(face_network=faces)
     if options.detector is not None:
         from marey.models.onnx_detector import OnnxPersonDetector
 
@@ -152,7 +165,7 @@ def _with_provenance(take: Take, options: SolveOptions, view: PinholeView, body:
         "people": {
             "detector": str(options.detector or "person-detector"),
             "detector_family": options.detector_family if options.detector else "ssd",
-            "landmarks": str(options.landmarks or "blazepose + hand-landmarks"),
+            "landmarks": str(options.landmarks or _SHIPPED[options.face]),
             "detect_every": options.detect_every,
             "min_height_px": options.min_height,
             "far_people": options.far_people,
