@@ -124,7 +124,13 @@ def _read_sequence(data: Table, path: Path) -> Found:
     skeleton = find_skeleton(None, [{"keypoints": [0.0] * 3 * n} for n in lengths])
     view = View(path=path, format="skeletons", num_frames=max(known) - min(known) + 1)
     sightings = [
-        Sighting(frame, position + PIXEL_CENTRE, match_scores(score, position), read_box(person))
+        Sighting(
+            frame,
+            position + PIXEL_CENTRE,
+            match_scores(score, position),
+            read_box(person),
+            person=read_name(person, path),
+        )
         for frame, position, score, person in rows
     ]
     return Found(sightings=sightings, skeleton=skeleton, view=view)

@@ -153,14 +153,14 @@ def _find_landmarks(
 
 def _to_sightings(image: Points, view: View) -> list[Sighting]:
     position, confidence = image[..., :2], _confidence(image)
-    if _are_shares(image):
+    seen = (confidence > 0).any(-1)
+    if seen.any() and _are_shares(position[confidence > 0]):
         if view.size is None:
             raise InputError(
                 f"{view.path} holds shares of a picture whose size it does not state; give the "
                 "video with --video, or --size WIDTH HEIGHT"
             )
         position = position * np.array(view.size, np.float64)
-    seen = (confidence > 0).any(-1)
     return [
         Sighting(int(frame), position[frame], confidence[frame], person=PERSON)
         for frame in np.flatnonzero(seen)
