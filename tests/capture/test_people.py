@@ -3,7 +3,8 @@
 import numpy as np
 
 from marey.capture.people import name_people, to_keypoints, to_track
-from marey.capture.track import FollowedPerson, Sighting
+from marey.capture.sightings import Sighting, Sightings
+from marey.capture.track import FollowedPerson
 from marey.core import load_skeleton
 
 SKELETON = load_skeleton("coco-17")
@@ -23,7 +24,7 @@ def sighting(seed: int) -> Sighting:
 
 
 def person() -> FollowedPerson:
-    return FollowedPerson(start=6, results=[sighting(0), None, sighting(2)])
+    return FollowedPerson(start=6, results=Sightings(rows=[sighting(0), None, sighting(2)]))
 
 
 def test_names_count_from_one_and_sort_in_order():

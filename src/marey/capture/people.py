@@ -3,8 +3,11 @@
 import numpy as np
 from jaxtyping import Float
 
-from marey.capture.track import FollowedPerson, Sighting
-from marey.core import Keypoints2D, Keypoints3D, Skeleton, Track
+from marey.capture.sightings import SightingBlock
+from marey.capture.swaps import undo_swaps
+from marey.capture.track import FollowedPerson
+from marey.core import Keypoints2D, Keypoints3D, Person, Skeleton, Track
+from marey.core.scratch import Scratch, chunks
 
 
 def name_people(count: int) -> tuple[str, ...]:
@@ -13,62 +16,92 @@ def name_people(count: int) -> tuple[str, ...]:
     return tuple(f"{number:0{width}d}" for number in range(1, count + 1))
 
 
+def to_person(
+    followed: FollowedPerson,
+    name: str,
+    skeleton: Skeleton,
+    time: Float[np.ndarray, "T"],
+    *,
+    scratch: Scratch | None = None,
+) -> tuple[Person, Track]:
+    """Return one person's keypoints, left and right put in order, and boxes.
+
+    Args:
+        followed: From the tracker.
+        name: The person's name in the take.
+        skeleton: The estimator's skeleton.
+        time: The clip's clock.
+        scratch: Where the arrays of a long span lie.
+    """
+    scratch = scratch or Scratch()
+    image, space = to_keypoints(followed, name, skeleton, time, scratch=scratch)
+    undo_swaps(image, space, release=scratch.release)
+    person = Person(
+        name=name,
+        start=followed.start,
+        num_frames=len(followed.results),
+        keypoints2d=(image,),
+        keypoints3d=space,
+    )
+    return person, to_track(followed, name, scratch=scratch)
+
+
 def to_keypoints(
-    person: FollowedPerson, name: str, skeleton: Skeleton, time: Float[np.ndarray, "T"]
+    followed: FollowedPerson,
+    name: str,
+    skeleton: Skeleton,
+    time: Float[np.ndarray, "T"],
+    *,
+    scratch: Scratch | None = None,
 ) -> tuple[Keypoints2D, Keypoints3D]:
     """Lay one person's sightings out as arrays.
 
     Args:
-        person: From the tracker.
+        followed: From the tracker.
         name: The person's name in the take.
         skeleton: The estimator's skeleton.
         time: The clip's clock.
+        scratch: Where the arrays of a long span lie.
 
     Returns:
         Image keypoints and root-relative landmarks, N = 1, over the person's span.
     """
-    clock = time[person.start : person.start + len(person.results)]
-    position = _stack(person, "position", np.nan)
-    confidence = _stack(person, "confidence", 0.0)
-    world = _stack(person, "world", np.nan)
-    confidence[~np.isfinite(position).all(-1)] = 0.0
-    in_space = np.where(np.isfinite(world).all(-1), confidence, 0.0).astype(np.float32)
+    scratch, length = scratch or Scratch(), len(followed.results)
+    shape = (length, len(skeleton))
+    clock = time[followed.start : followed.start + length]
+    position = scratch.empty("image.position", (*shape, 2))
+    confidence = scratch.empty("image.confidence", shape)
+    sigma = scratch.empty("image.sigma", shape)
+    world = scratch.empty("space.position", (*shape, 3))
+    in_space = scratch.empty("space.confidence", shape)
+    for frames in chunks(length):
+        block = followed.results.block(frames.start, frames.stop)
+        position[frames], sigma[frames], world[frames] = block.position, block.sigma, block.world
+        confidence[frames] = _where_finite(block, block.position)
+        in_space[frames] = np.where(
+            np.isfinite(block.world).all(-1), confidence[frames], np.float32(0)
+        )
+        scratch.release()
+    common = {"skeleton": skeleton, "people": (name,), "time": clock}
     image = Keypoints2D(
-        skeleton=skeleton,
-        people=(name,),
-        time=clock,
-        position=position[None],
-        confidence=confidence[None],
-        sigma=_stack(person, "sigma", np.nan)[None],
+        **common, position=position[None], confidence=confidence[None], sigma=sigma[None]
     )
-    space = Keypoints3D(
-        skeleton=skeleton,
-        people=(name,),
-        time=clock,
-        position=world[None],
-        frame="root",
-        confidence=in_space[None],
-    )
+    space = Keypoints3D(**common, position=world[None], frame="root", confidence=in_space[None])
     return image, space
 
 
-def to_track(person: FollowedPerson, name: str) -> Track:
+def to_track(followed: FollowedPerson, name: str, *, scratch: Scratch | None = None) -> Track:
     """Return one person's boxes over the span."""
-    score = [0.0 if result is None else result.score for result in person.results]
-    return Track(
-        person=name,
-        start=person.start,
-        box=_stack(person, "box", np.nan),
-        confidence=np.array(score, np.float32),
-    )
+    scratch, length = scratch or Scratch(), len(followed.results)
+    box, score = scratch.empty("box", (length, 4)), scratch.empty("score", (length,))
+    for frames in chunks(length):
+        block = followed.results.block(frames.start, frames.stop)
+        box[frames], score[frames] = block.box, block.score
+    return Track(person=name, start=followed.start, box=box, confidence=score)
 
 
-def _stack(person: FollowedPerson, member: str, missing: float) -> Float[np.ndarray, "L ..."]:
-    first = next(result for result in person.results if result is not None)
-    blank = np.full_like(getattr(first, member), missing)
-    rows = [_member(result, member, blank) for result in person.results]
-    return np.stack(rows)
-
-
-def _member(result: Sighting | None, member: str, blank: np.ndarray) -> np.ndarray:
-    return blank if result is None else getattr(result, member)
+def _where_finite(
+    block: SightingBlock, position: Float[np.ndarray, "L K D"]
+) -> Float[np.ndarray, "L K"]:
+    """Return the confidence, 0 where there is no position."""
+    return np.where(np.isfinite(position).all(-1), block.confidence, np.float32(0))

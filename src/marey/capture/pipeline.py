@@ -4,10 +4,12 @@ Frames stream through once and are never kept; what remains of a frame is a few 
 """
 
 import time as clock
+from array import array
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
@@ -18,14 +20,13 @@ from marey.body import Body
 from marey.capture.fit_body import FitOptions
 from marey.capture.fit_person import Bodies, fit_person, make_bodies
 from marey.capture.observe import PinholeView
-from marey.capture.people import name_people, to_keypoints, to_track
+from marey.capture.people import name_people, to_person
 from marey.capture.place_in_world import find_shared_world, to_world
 from marey.capture.shots import ShotCutFinder
-from marey.capture.swaps import repair_swaps
 from marey.capture.threads import one_thread_each, side_by_side
-from marey.capture.track import PeopleTracker, TrackOptions
+from marey.capture.track import FollowedPerson, PeopleTracker, TrackOptions
 from marey.capture.world import World
-from marey.core import BodyMotion, Cameras, Clip, Person, Take, Tracks
+from marey.core import BodyMotion, Cameras, Clip, Person, Skeleton, Take, Tracks
 from marey.core.errors import NothingFoundError
 from marey.core.progress import Progress, silent
 from marey.io.video import Frame
@@ -68,7 +69,23 @@ class Seen:
     people: tuple[Person, ...]
 
 
-def see_people(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Everyone who was followed, as the tracker left them."""
+
+    clip: Clip
+    """With the cuts that were found."""
+    followed: Sequence[FollowedPerson]
+    """In order of appearance."""
+    skeleton: Skeleton
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the people."""
+        return name_people(len(self.followed))
+
+
+def find_people(
     clip: Clip,
     frames: Iterable[Frame],
     *,
@@ -76,17 +93,25 @@ def see_people(
     estimator: LandmarkEstimator,
     options: CaptureOptions,
     progress: Progress = silent,
-    timings: Timings | None = None,
-) -> Seen:
+    spill: Path | None = None,
+) -> Found:
     """Detect, track and estimate everyone in a clip.
+
+    Args:
+        clip: The clip.
+        frames: Its frames.
+        detector: Finds people.
+        estimator: Finds their landmarks.
+        options: How.
+        progress: Called after every frame.
+        spill: An existing folder for what does not have to be in memory.
 
     Raises:
         NothingFoundError: If nobody is seen.
     """
-    timings = timings or Timings()
-    shots, cuts, times = ShotCutFinder(), [], []
-    with ThreadPoolExecutor(options.workers) as pool, timings.measure("people"):
-        tracker = PeopleTracker(detector, estimator, pool, options.track)
+    shots, cuts, times = ShotCutFinder(), [], array("d")
+    with ThreadPoolExecutor(options.workers) as pool:
+        tracker = PeopleTracker(detector, estimator, pool, options.track, spill=spill)
         for count, frame in enumerate(frames):
             cut = shots.push(frame.image)
             if cut:
@@ -102,22 +127,44 @@ def see_people(
         )
     time = np.array(times, np.float64)
     clip = replace(clip, time=time, cuts=tuple(cuts))
-    names = name_people(len(followed))
-    people, tracks = [], []
-    for name, person in zip(names, followed, strict=True):
-        image, space, _ = repair_swaps(*to_keypoints(person, name, estimator.skeleton, time))
-        length = len(person.results)
-        people.append(
-            Person(
-                name=name,
-                start=person.start,
-                num_frames=length,
-                keypoints2d=(image,),
-                keypoints3d=space,
-            )
+    return Found(clip=clip, followed=followed, skeleton=estimator.skeleton)
+
+
+def see_people(
+    clip: Clip,
+    frames: Iterable[Frame],
+    *,
+    detector: PersonDetector,
+    estimator: LandmarkEstimator,
+    options: CaptureOptions,
+    progress: Progress = silent,
+    timings: Timings | None = None,
+) -> Seen:
+    """Detect, track and estimate everyone in a clip, all in memory.
+
+    Raises:
+        NothingFoundError: If nobody is seen.
+    """
+    timings = timings or Timings()
+    with timings.measure("people"):
+        found = find_people(
+            clip,
+            frames,
+            detector=detector,
+            estimator=estimator,
+            options=options,
+            progress=progress,
         )
-        tracks.append(to_track(person, name))
-    return Seen(clip=clip, tracks=Tracks(time=time, tracks=tuple(tracks)), people=tuple(people))
+        people, tracks = [], []
+        for name, followed in zip(found.names, found.followed, strict=True):
+            person, track = to_person(followed, name, found.skeleton, found.clip.time)
+            people.append(person)
+            tracks.append(track)
+    return Seen(
+        clip=found.clip,
+        tracks=Tracks(time=found.clip.time, tracks=tuple(tracks)),
+        people=tuple(people),
+    )
 
 
 def fit_people(

@@ -4,19 +4,21 @@ Each pair of limbs has two readings per frame: as the network says, or exchanged
 sequence of readings (Viterbi) pays for every jump of a point between frames and a little for every
 frame that contradicts the network, so that a confusion of some frames is repaired, a real crossing
 of the legs is left alone, and where nothing jumps the network is believed.
+
+Keypoints are looked at in chunks of frames; of the whole span only the prices are in memory.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from marey.core import Keypoints2D, Keypoints3D, Skeleton
+from marey.core.scratch import chunks
 from marey.core.skeleton import mirror_name
 from marey.models.keypoints import FACE_POINTS
-
-_Keypoints = TypeVar("_Keypoints", Keypoints2D, Keypoints3D)
 
 _LEGS = ("hip", "knee", "ankle", "heel", "big_toe", "small_toe")
 _ARMS = ("shoulder", "elbow", "wrist")
@@ -51,28 +53,59 @@ def repair_swaps(
     Returns:
         Both with the confused limbs exchanged, and the frames that were touched.
     """
-    order = np.tile(np.arange(len(image.skeleton)), (len(image.time), 1))
-    touched = np.zeros(len(image.time), bool)
+    image = replace(image, **_copy_arrays(image))
+    space = replace(space, **_copy_arrays(space))
+    return image, space, undo_swaps(image, space)
+
+
+def _copy_arrays(keypoints: Keypoints2D | Keypoints3D) -> dict[str, Any]:
+    arrays = {part: getattr(keypoints, part) for part in ("position", "confidence", "sigma")}
+    return {part: array.copy() for part, array in arrays.items() if array is not None}
+
+
+def undo_swaps(
+    image: Keypoints2D, space: Keypoints3D, *, release: Callable[[], None] = lambda: None
+) -> Bool[np.ndarray, "L"]:
+    """Do what `repair_swaps` does in place, and return the frames that were touched.
+
+    Args:
+        image: One person's image keypoints, N = 1; they are changed.
+        space: The same person's landmarks in the same skeleton; they are changed.
+        release: Called between chunks of frames.
+    """
     height = _height(image)
-    for deciding, following in _LIMBS:
-        swapped = _find_swaps(image, space, deciding, height)
-        touched |= swapped
-        for name in (*deciding, *following):
-            _exchange(order, image.skeleton, name, swapped)
-    return _reorder(image, order), _reorder(space, order), touched
+    swapped = []
+    for deciding, _ in _LIMBS:
+        swapped.append(_find_swaps(image, space, deciding, height))
+        release()
+    touched = np.logical_or.reduce(swapped)
+    for frames in chunks(len(touched)):
+        if not touched[frames].any():
+            continue
+        order = np.tile(np.arange(len(image.skeleton)), (frames.stop - frames.start, 1))
+        for (deciding, following), crossed in zip(_LIMBS, swapped, strict=True):
+            for name in (*deciding, *following):
+                _exchange(order, image.skeleton, name, crossed[frames])
+        for keypoints in (image, space):
+            _reorder(keypoints, frames, order)
+        release()
+    return touched
 
 
 def _height(image: Keypoints2D) -> float:
     # Whether a face was looked for must not matter to the limbs.
     body = [k for k, name in enumerate(image.skeleton.keypoints) if name not in FACE_POINTS]
-    known = image.confidence[0][:, body] > 0
-    x, y = (np.where(known, image.position[0][:, body, axis], np.nan) for axis in (0, 1))
-    seen = np.isfinite(y).any(1)
-    if not seen.any():
-        return 1.0
-    tall = np.nanmax(y[seen], 1) - np.nanmin(y[seen], 1)
-    wide = np.nanmax(x[seen], 1) - np.nanmin(x[seen], 1)
-    return max(float(np.median(np.maximum(tall, wide))), 1.0)
+    heights = []
+    for frames in chunks(len(image.time)):
+        known = image.confidence[0, frames][:, body] > 0
+        position = image.position[0, frames]
+        x, y = (np.where(known, position[:, body, axis], np.nan) for axis in (0, 1))
+        seen = np.isfinite(y).any(1)
+        tall = np.nanmax(y[seen], 1) - np.nanmin(y[seen], 1)
+        wide = np.nanmax(x[seen], 1) - np.nanmin(x[seen], 1)
+        heights.append(np.maximum(tall, wide))
+    every = np.concatenate(heights)
+    return max(float(np.median(every)), 1.0) if len(every) else 1.0
 
 
 def _find_swaps(
@@ -82,11 +115,20 @@ def _find_swaps(
     names = [part for part in parts if f"left_{part}" in skeleton.keypoints]
     left = [skeleton.index(f"left_{part}") for part in names]
     right = [skeleton.index(f"right_{part}") for part in names]
-    straight, crossed = (
-        _jumps(image.position[0], left, right, reach=_REACH * height, crossed=crossed)
-        + _jumps(space.position[0], left, right, reach=_SPACE_REACH, crossed=crossed)
-        for crossed in (False, True)
-    )
+    prices = []
+    for frames in chunks(len(image.time)):
+        # Each chunk begins with the step from the frame before.
+        steps = slice(max(0, frames.start - 1), frames.stop)
+        prices.append(
+            [
+                _jumps(
+                    image.position[0, steps], left, right, reach=_REACH * height, crossed=crossed
+                )
+                + _jumps(space.position[0, steps], left, right, reach=_SPACE_REACH, crossed=crossed)
+                for crossed in (False, True)
+            ]
+        )
+    straight, crossed = (np.concatenate(parts) for parts in zip(*prices, strict=True))
     return _cheapest_reading(straight, crossed)
 
 
@@ -115,7 +157,7 @@ def _cheapest_reading(
     """Viterbi over two states: as the network says (0) or exchanged (1)."""
     length = len(straight) + 1
     cost = np.array([0.0, _CONTRADICTION])
-    came_from = np.zeros((length, 2), int)
+    came_from = np.zeros((length, 2), np.int8)
     for frame in range(1, length):
         stay, change = straight[frame - 1], crossed[frame - 1]
         options = np.array([[cost[0] + stay, cost[1] + change], [cost[0] + change, cost[1] + stay]])
@@ -139,12 +181,9 @@ def _exchange(
     order[swapped, left], order[swapped, right] = right, left
 
 
-def _reorder(keypoints: _Keypoints, order: np.ndarray) -> _Keypoints:
+def _reorder(keypoints: Keypoints2D | Keypoints3D, frames: slice, order: np.ndarray) -> None:
     rows = np.arange(len(order))[:, None]
-    sigma = keypoints.sigma
-    return replace(
-        keypoints,
-        position=keypoints.position[:, rows, order],
-        confidence=keypoints.confidence[:, rows, order],
-        sigma=None if sigma is None else sigma[:, rows, order],
-    )
+    for array in (keypoints.position, keypoints.confidence, keypoints.sigma):
+        if array is not None:
+            part = array[:, frames]
+            part[:] = part[:, rows, order]

@@ -18,6 +18,7 @@ finds newcomers, confirms, and brings the lost back. The rules, with their reaso
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -26,6 +27,7 @@ from scipy.optimize import linear_sum_assignment
 from marey.capture.appearance import blend, describe_torso, similarity
 from marey.capture.boxes import area, centre, overlap
 from marey.capture.conceal import Concealer
+from marey.capture.sightings import Sighting, Sightings
 from marey.core.skeleton import Skeleton, load_skeleton
 from marey.models.protocols import LandmarkEstimator, PersonBoxes, PersonDetector, PersonLandmarks
 
@@ -75,19 +77,7 @@ class FollowedPerson:
     """One person as followed: a span of frames with a result or None for each."""
 
     start: int
-    results: list["Sighting | None"] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """The landmarks of one frame, in float32, without the estimator's state."""
-
-    position: Float[np.ndarray, "K 2"]
-    confidence: Float[np.ndarray, "K"]
-    sigma: Float[np.ndarray, "K"]
-    world: Float[np.ndarray, "K 3"]
-    box: Float[np.ndarray, "4"]
-    score: float
+    results: Sightings = field(default_factory=Sightings)
 
 
 @dataclass(slots=True, eq=False)
@@ -117,13 +107,26 @@ class PeopleTracker:
         estimator: LandmarkEstimator,
         pool: Executor,
         options: TrackOptions | None = None,
+        *,
+        spill: Path | None = None,
     ):
+        """Begin before the first frame.
+
+        Args:
+            detector: Finds people.
+            estimator: Finds their landmarks.
+            pool: Where the networks run.
+            options: When to look and when to give up.
+            spill: An existing folder for what was found of people a while ago; None keeps all in
+                memory.
+        """
         self.detector, self.estimator, self.pool = detector, estimator, pool
         self.options = options or TrackOptions()
         self.points = _Points.of(estimator.skeleton)
         self._concealer = Concealer(estimator.skeleton)
         self._tracks: list[_Track] = []
         self._finished: list[FollowedPerson] = []
+        self._spill, self._num_started = spill, 0
         self._rejected: list[tuple[float, Float[np.ndarray, 4]]] = []
         self._since_detection = 10**9
         self._hurry = True
@@ -159,11 +162,10 @@ class PeopleTracker:
         """End all tracks and return the people, in order of appearance, without fleeting ones."""
         self._end(self._tracks)
         needed = min(round(self.options.min_duration * frame_rate), (self._num_frames + 1) // 2)
-        kept = [
-            person
-            for person in self._finished
-            if sum(result is not None for result in person.results) >= needed
-        ]
+        kept = [person for person in self._finished if person.results.num_seen >= needed]
+        for person in self._finished:
+            if person.results.num_seen < needed:
+                person.results.discard()
         return sorted(kept, key=lambda person: person.start)
 
     @property
@@ -296,12 +298,16 @@ class PeopleTracker:
         colours = describe_torso(image, result.position[self.points.torso])
         known = self._recognise(time, result, colours)
         if known is None:
-            person = FollowedPerson(start=index)
+            person = FollowedPerson(index, Sightings(self._next_file()))
             track = _Track(person, result, result.box, time, time, colours)
             self._tracks.append(track)
             return
         self._accept(known, result, time)
         known.last_confirmed = time
+
+    def _next_file(self) -> Path | None:
+        self._num_started += 1
+        return None if self._spill is None else self._spill / f"{self._num_started}.rows"
 
     def _recognise(
         self, time: float, result: PersonLandmarks, colours: Float[np.ndarray, "B"] | None
@@ -341,7 +347,8 @@ class PeopleTracker:
             _collect(track)
             results = track.person.results
             gap = index - track.person.start - len(results)
-            results.extend([None] * (gap + 1))
+            for _ in range(gap + 1):
+                results.append(None)
             if track.lost:
                 track.completed = None
                 continue
@@ -362,9 +369,9 @@ class PeopleTracker:
         for track in list(tracks):
             _collect(track)
             results = track.person.results
-            while results and results[-1] is None:
-                results.pop()
+            results.trim()
             if results:
+                results.flush()
                 self._finished.append(track.person)
         self._tracks = [track for track in self._tracks if track not in tracks]
 
