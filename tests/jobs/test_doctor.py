@@ -116,6 +116,21 @@ def test_a_process_that_hangs_is_killed(children):
     assert (finding.verdict, finding.found) == ("fail", "no answer within 1 s")
 
 
+def test_a_broken_package_is_named(children):
+    torch = next(item for item in EXAMINATIONS if item.name == "torch")
+    finding = run_isolated("torch", f"{HERE}:crash", timeout=60, mend=torch.mend)
+    assert finding.mend == "Run: pip install --force-reinstall torch"
+
+
+def test_children_run_even_where_the_current_folder_is_gone(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    finding = run_isolated("torch", "marey.jobs.doctor.runtimes:check_torch", timeout=60)
+    assert finding.verdict == "ok", finding
+
+
 def test_a_file_in_the_current_folder_is_not_taken_for_a_package(tmp_path, monkeypatch):
     # Without -P, Python would look into the current folder first.
     (tmp_path / "json.py").write_text("raise RuntimeError('I am not json')")
@@ -130,6 +145,7 @@ def test_an_absent_module_is_a_finding(monkeypatch):
     finding = run_guarded("torch", runtimes.check_torch, timeout=20)
     assert finding.verdict == "fail"
     assert "torch" in finding.found
+    assert runtimes.check_gpu().found == "not known, since torch does not load"
 
 
 def test_findings_come_in_the_order_of_the_checks():

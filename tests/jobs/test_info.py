@@ -68,7 +68,7 @@ def test_a_video_of_constant_rate(tmp_path, capsys):
     assert found["duration_s"] == pytest.approx(1.2)
     assert found["codec"].startswith("h264")
     assert (found["rotation_deg"], found["mirrored"], found["sound"]) == (0, False, [])
-    assert found["file_bytes"] == path.stat().st_size
+    assert found["on_disk_bytes"] == path.stat().st_size
     assert found["warnings"] == []
     assert "25 per second" in screen(capsys, path)
 

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from marey.jobs.doctor.finding import Finding
-from marey.jobs.doctor.guard import Check, run_guarded, run_isolated
+from marey.jobs.doctor.guard import REINSTALL, Check, run_guarded, run_isolated
 from marey.jobs.doctor.machine import (
     check_current_folder,
     check_memory,
@@ -16,8 +16,6 @@ from marey.jobs.doctor.machine import (
 )
 from marey.jobs.doctor.shipped import check_assets
 from marey.jobs.doctor.software import check_extras, check_marey, check_packages, check_python
-
-_ROOM = "marey.jobs.doctor"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +27,18 @@ class Examination:
     """A function, or where one is (`module:function`) that needs a process of its own."""
     timeout: float = 20.0
     """Longest time, s."""
+    mend: str = REINSTALL
+    """What to do if the check breaks off."""
+
+
+def _isolate(name: str, check: str, *packages: str, timeout: float = 120) -> Examination:
+    """Return a check of foreign machine code, which lives in some packages."""
+    return Examination(
+        name=name,
+        check=f"marey.jobs.doctor.{check}",
+        timeout=timeout,
+        mend=f"Run: pip install --force-reinstall {' '.join(packages)}",
+    )
 
 
 EXAMINATIONS = (
@@ -37,13 +47,17 @@ EXAMINATIONS = (
     Examination(name="packages", check=check_packages),
     Examination(name="extras", check=check_extras),
     Examination(name="assets", check=check_assets),
-    Examination(name="torch", check=f"{_ROOM}.runtimes:check_torch", timeout=120),
-    Examination(name="onnxruntime", check=f"{_ROOM}.runtimes:check_onnxruntime", timeout=120),
-    Examination(name="gpu", check=f"{_ROOM}.runtimes:check_gpu", timeout=120),
-    Examination(name="video", check=f"{_ROOM}.pictures:check_video", timeout=120),
+    _isolate("torch", "runtimes:check_torch", "torch"),
+    _isolate("onnxruntime", "runtimes:check_onnxruntime", "onnxruntime"),
+    _isolate("gpu", "runtimes:check_gpu", "torch"),
+    _isolate("video", "pictures:check_video", "av"),
     # The first picture on a machine waits for the compiler.
-    Examination(name="renderer", check=f"{_ROOM}.pictures:check_renderer", timeout=240),
-    Examination(name="kernels", check=f"{_ROOM}.runtimes:check_kernels", timeout=120),
+    _isolate(
+        *("renderer", "pictures:check_renderer"),
+        *("torch", "numba", "opencv-python-headless"),
+        timeout=240,
+    ),
+    _isolate("kernels", "runtimes:check_kernels", "numba"),
     Examination(name="processor", check=check_processor),
     Examination(name="memory", check=check_memory),
     Examination(name="current folder", check=check_current_folder),
@@ -68,5 +82,5 @@ def examine(examinations: Sequence[Examination] = EXAMINATIONS) -> list[Finding]
 
 def _run(item: Examination) -> Finding:
     if isinstance(item.check, str):
-        return run_isolated(item.name, item.check, timeout=item.timeout)
-    return run_guarded(item.name, item.check, timeout=item.timeout)
+        return run_isolated(item.name, item.check, timeout=item.timeout, mend=item.mend)
+    return run_guarded(item.name, item.check, timeout=item.timeout, mend=item.mend)

@@ -19,7 +19,7 @@ def say_file_size(path: Path) -> Fact:
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files)
     text = format_bytes(size)
-    return Fact("file_bytes", size, text if path.is_file() else f"{text} in {len(files)} files")
+    return Fact("on_disk_bytes", size, text if path.is_file() else f"{text} in {len(files)} files")
 
 
 def say_clock(time: Float[np.ndarray, "T"]) -> list[Fact]:
