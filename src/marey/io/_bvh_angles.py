@@ -16,14 +16,21 @@ def compose_rotation(
     """Return quaternions (wxyz) of one joint, whose rotations act in the order they are listed.
 
     Args:
-        channels: Names of the joint's channels; positions among them are skipped.
+        channels: Names of the joint's channels, of which at most three are rotations; positions
+            are skipped.
         values: Their values; rotations in degrees.
     """
-    total = Rotation.from_quat(np.tile([0.0, 0.0, 0.0, 1.0], (len(values), 1)))
+    axes, columns = "", []
     for channel, column in zip(channels, values.T, strict=True):
-        if channel.endswith("rotation"):
-            total = total * Rotation.from_euler(channel[0].lower(), column[:, None], degrees=True)
-    return total.as_quat(scalar_first=True)
+        if channel.endswith("rotation") and channel[0] == axes[-1:]:
+            # Two turns about one axis after each other are one, and the only way scipy takes them.
+            columns[-1] = columns[-1] + column
+        elif channel.endswith("rotation"):
+            axes, columns = axes + channel[0], [*columns, column]
+    if not axes:
+        return np.tile([1.0, 0.0, 0.0, 0.0], (len(values), 1))
+    turn = Rotation.from_euler(axes, np.stack(columns, 1), degrees=True)
+    return turn.as_quat(scalar_first=True)
 
 
 def split_rotation(quaternions: Float[np.ndarray, "T 4"]) -> Float[np.ndarray, "T 3"]:

@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from typing import TextIO
+from io import TextIOWrapper
 
 import numpy as np
 from jaxtyping import Float
@@ -11,7 +11,7 @@ from marey.core.errors import NothingFoundError
 from marey.io._bvh_lines import LineReader
 
 MAX_VALUES = 2**26
-"""Frames times channels: 3.9 hours of 52 joints at 30 frames per second, half a gigabyte."""
+"""Frames times channels, at least three for each joint; 3.9 hours of 52 joints at 30 Hz."""
 MAX_VALUE = 1e7
 MIN_FRAME_TIME, MAX_FRAME_TIME = 1e-5, 1e3
 
@@ -22,8 +22,15 @@ _ROUND_RATE = 5e-4
 """Largest relative error for which a frame time counts as a rounded whole rate; 29.97 stays."""
 
 
-def parse_frames(lines: LineReader, num_channels: int) -> tuple[float, Float[np.ndarray, "T C"]]:
+def parse_frames(
+    lines: LineReader, *, num_channels: int, num_nodes: int
+) -> tuple[float, Float[np.ndarray, "T C"]]:
     """Read everything after MOTION.
+
+    Args:
+        lines: The file.
+        num_channels: Numbers in each frame.
+        num_nodes: Joints and ends, which take memory even without channels.
 
     Returns:
         The frame rate and the numbers of each frame.
@@ -36,10 +43,9 @@ def parse_frames(lines: LineReader, num_channels: int) -> tuple[float, Float[np.
     num_frames = int(_take_header(lines, r"frames\s*:?\s*(\d{1,12})", "Frames: and their number"))
     text = _take_header(lines, r"frame\s*time\s*:?\s*(\S+)", "Frame Time: and seconds")
     rate = _parse_rate(text, lines)
-    if num_frames * num_channels > MAX_VALUES:
-        raise lines.fault(
-            f"at most {MAX_VALUES} numbers in all", f"{num_frames} frames of {num_channels}"
-        )
+    size = max(num_channels, 3 * num_nodes)
+    if num_frames * size > MAX_VALUES:
+        raise lines.fault(f"at most {MAX_VALUES // size} frames of this skeleton", f"{num_frames}")
     if num_frames == 0:
         raise NothingFoundError(f"line {lines.number} promises no frames, so there is no motion")
     values, numbers = array("d"), array("Q")
@@ -64,7 +70,7 @@ def parse_frames(lines: LineReader, num_channels: int) -> tuple[float, Float[np.
     return rate, table
 
 
-def write_frames(file: TextIO, rate: float, table: Float[np.ndarray, "T C"]) -> None:
+def write_frames(file: TextIOWrapper, rate: float, table: Float[np.ndarray, "T C"]) -> None:
     """Write everything after MOTION; numbers get four decimals (1 um, 2e-6 rad)."""
     file.write(f"Frames: {len(table)}\nFrame Time: {1 / rate:.9f}\n")
     line = " ".join(["%.4f"] * table.shape[1]) + "\n"

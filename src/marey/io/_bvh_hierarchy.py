@@ -176,9 +176,11 @@ class _Parser:
                 "CHANNELS, their number up to 6 and names such as Xposition or Zrotation",
                 _quote(words),
             )
+        if node in self._channels:
+            raise self._lines.fault("CHANNELS once for each joint", _quote(words))
         positions = [channel for channel in channels if channel in POSITIONS]
-        if node in self._channels or len(set(positions)) < len(positions):
-            raise self._lines.fault("each position channel once for each joint", _quote(words))
+        if len(set(positions)) < len(positions) or count - len(positions) > 3:
+            raise self._lines.fault("each position once and at most 3 rotations", _quote(words))
         self._channels[node] = channels
         return words[2 + count :]
 

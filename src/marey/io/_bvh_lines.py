@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from marey.core.errors import FormatError, InputError
 
@@ -21,7 +20,7 @@ _GZIP = b"\x1f\x8b"
 class LineReader:
     """Reads the words of one line after the other and knows where it is."""
 
-    def __init__(self, path: Path, file: TextIO):
+    def __init__(self, path: Path, file: io.TextIOWrapper):
         self.number = 0
         """Number of the line read last, counted from 1."""
         self._path, self._file, self._num_blank = path, file, 0
@@ -68,8 +67,8 @@ def open_lines(path: Path) -> Iterator[LineReader]:
             raw.seek(0)
             stream = gzip.GzipFile(fileobj=raw) if packed else raw
             # Old files name joints in whatever encoding their author's machine had.
-            text = io.TextIOWrapper(stream, "utf-8-sig", errors="replace")  # pyright: ignore
-            yield LineReader(path, text)
+            with io.TextIOWrapper(stream, "utf-8-sig", errors="replace") as text:
+                yield LineReader(path, text)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise FormatError(f"{path} is a damaged gzip file ({error}); copy it again") from error
     except OSError as error:

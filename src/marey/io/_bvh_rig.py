@@ -10,8 +10,8 @@ from scipy.spatial.transform import Rotation
 from marey.io._bvh_angles import compose_rotation
 from marey.io._bvh_hierarchy import POSITIONS, Node
 
-UNITS_M = (1.0, 0.01, 0.001, 0.0254, 0.0254 / 0.45)
-"""Metres, centimetres, millimetres, inches, and the unit of CMU's recordings, in order of trial."""
+UNITS_M = (1.0, 0.01, 0.001, 0.0254 / 0.45, 0.0254)
+"""Metres, centimetres, millimetres, the unit of CMU's recordings, and inches, in order of trial."""
 
 HUMAN_REACH_M = (1.1, 2.75)
 """Longest way along the bones of a person, such as from toe to finger tip; 2.3 m in an adult."""
@@ -31,7 +31,7 @@ class PosedNodes:
     """Largest distance of a joint from its offset; nonzero where the file moves joints apart."""
     position: Float[np.ndarray, "T 3"]
     """The root's."""
-    rotations: Float[np.ndarray, "K T 4"]
+    rotations: Float[np.ndarray, "T K 4"]
     """Relative to the parent, quaternions wxyz."""
 
 
@@ -56,11 +56,11 @@ def pose_nodes(nodes: Sequence[Node], values: Float[np.ndarray, "T C"]) -> Posed
     # All later nodes are below the new root, since it was an only child.
     kept = [k for k in range(root, len(nodes)) if not _is_empty_end(nodes[k])]
     offset, stretch = np.zeros((len(kept), 3)), np.zeros(len(kept))
-    rotations = np.empty((len(kept), len(values), 4), np.float32)
-    rotations[0] = turn
+    rotations = np.empty((len(values), len(kept), 4), np.float32)
+    rotations[:, 0] = turn
     for row, k in enumerate(kept[1:], start=1):
         offset[row], stretch[row] = _fix(nodes[k], columns[k])
-        rotations[row] = compose_rotation(nodes[k].channels, columns[k])
+        rotations[:, row] = compose_rotation(nodes[k].channels, columns[k])
     place = {k: row for row, k in enumerate(kept)}
     return PosedNodes(
         nodes=[replace(nodes[k], parent=place.get(nodes[k].parent, -1)) for k in kept],
@@ -102,7 +102,7 @@ def _z_to_y(vectors: Float[np.ndarray, "*batch 3"]) -> Float[np.ndarray, "*batch
     return vectors[..., [0, 2, 1]] * np.array([1, 1, -1], vectors.dtype)
 
 
-def _place(node: Node, columns: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T 3"]:
+def _place(node: Node, columns: Float[np.ndarray, "T _"]) -> Float[np.ndarray, "T 3"]:
     position = np.tile(np.array(node.offset, np.float64), (len(columns), 1))
     for channel, column in zip(node.channels, columns.T, strict=True):
         if channel in POSITIONS:
@@ -110,7 +110,7 @@ def _place(node: Node, columns: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "
     return position
 
 
-def _fix(node: Node, columns: Float[np.ndarray, "T C"]) -> tuple[Float[np.ndarray, "3"], float]:
+def _fix(node: Node, columns: Float[np.ndarray, "T _"]) -> tuple[Float[np.ndarray, "3"], float]:
     if not set(POSITIONS) & set(node.channels):
         return np.array(node.offset, np.float64), 0.0
     position = _place(node, columns)
@@ -119,7 +119,7 @@ def _fix(node: Node, columns: Float[np.ndarray, "T C"]) -> tuple[Float[np.ndarra
 
 
 def _carried_child(
-    nodes: Sequence[Node], columns: Sequence[Float[np.ndarray, "T C"]], root: int
+    nodes: Sequence[Node], columns: Sequence[Float[np.ndarray, "T _"]], root: int
 ) -> int | None:
     children = [k for k, node in enumerate(nodes) if node.parent == root]
     if len(children) != 1 or nodes[children[0]].is_end:

@@ -12,10 +12,10 @@ Where the format and marey differ:
 - BVH knows one frame rate. Evenly spaced frames (within 5 % of a frame) are written as they are;
   others are resampled at their median rate, positions linearly, rotations along the shortest arc.
   When the first frame was is not kept.
-- BVH has no units. The reader takes metres, centimetres, millimetres, inches or the unit of the CMU
-  recordings (0.0254 / 0.45 m), whichever first gives the skeleton a person's size: a longest way
-  along its bones (toe to finger tip, whatever the pose) of 1.1 to 2.75 m. If none does, it takes
-  centimetres.
+- BVH has no units. The reader takes metres, centimetres, millimetres, the unit of the CMU
+  recordings (0.0254 / 0.45 m) or inches, whichever first gives the skeleton a person's size: a
+  longest way along its bones (toe to finger tip, whatever the pose) of 1.1 to 2.75 m. If none does,
+  it takes centimetres.
 - BVH does not say which axis is up; Blender exports +Z up, most others +Y.
 - Position channels replace a joint's offset, as in Blender. A rig of marey has bones of fixed
   length: joints that move against their parents by less than a tolerance are fixed at the median;
@@ -45,6 +45,8 @@ from marey.io.amass import name_people
 
 UNIT_M = 0.01
 """Metres per unit of the files we write."""
+
+MAX_UNIT_M = 1000.0
 
 STRETCH_M = 0.02
 """How far a joint may move against its parent and still be taken for fixed."""
@@ -130,20 +132,17 @@ def read_bvh(
         NothingFoundError: If it has no frames.
     """
     path = Path(path)
-    if unit_m is not None and not 0 < unit_m < np.inf:
-        raise InputError(
-            f"a unit must be a positive number of metres, not {unit_m}; give e.g. 0.01"
-        )
-    if up not in ("y", "z"):
-        raise InputError(f"the axis that points up is y or z, not {up}")
+    if unit_m is not None and not 0 < unit_m <= MAX_UNIT_M:
+        raise InputError(f"a unit is between 0 and {MAX_UNIT_M:g} m, not {unit_m}; give e.g. 0.01")
     with open_lines(path) as lines:
         nodes = parse_hierarchy(lines)
-        rate, values = parse_frames(lines, sum(len(node.channels) for node in nodes))
+        num_channels = sum(len(node.channels) for node in nodes)
+        rate, values = parse_frames(lines, num_channels=num_channels, num_nodes=len(nodes))
     posed = pose_nodes(nodes, values)
     unit = guess_unit(posed) if unit_m is None else unit_m
     _check_stretch(posed, unit, stretch_m, path)
     posed = turn_y_up(posed) if up == "z" else posed
-    root = Rotation.from_quat(posed.rotations[0], scalar_first=True)
+    root = Rotation.from_quat(posed.rotations[:, 0], scalar_first=True)
     turn = (_FROM_WORLD.inv() * root).as_quat(scalar_first=True)
     position = _FROM_WORLD.inv().apply(posed.position) * unit
     name = Path(path.stem).stem if path.suffix.lower() == ".gz" else path.stem
@@ -153,7 +152,7 @@ def read_bvh(
         time=np.arange(len(values)) / rate,
         shape=np.zeros((1, 0), np.float32),
         T_world_root=np.concatenate([turn, position], 1)[None].astype(np.float32),
-        R_parent_joint=posed.rotations[1:].swapaxes(0, 1)[None],
+        R_parent_joint=posed.rotations[None, :, 1:],
         confidence=np.ones((1, len(values)), np.float32),
     )
 
