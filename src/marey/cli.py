@@ -16,6 +16,7 @@ from marey.core.errors import MareyError
 from marey.io._joint_names import JointNames
 from marey.jobs import commands
 from marey.jobs.options import SolveOptions
+from marey.jobs.readers import Axis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +109,8 @@ class Import:
     """Frames per second, for keypoints that state none (30 unless said)."""
     size: tuple[int, int] | None = None
     """Width and height of the pictures in px, for keypoints that state none."""
+    up: Axis | None = None
+    """Which axis of a .bvh (y unless said) or .c3d (z unless said) points up."""
     talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
 
     def run(self) -> None:
@@ -118,6 +121,7 @@ class Import:
             video=self.video,
             frame_rate=self.fps,
             size=self.size,
+            up=self.up,
             talk=self.talk,
         )
 

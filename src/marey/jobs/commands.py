@@ -10,6 +10,7 @@ from marey.io._joint_names import JointNames
 from marey.jobs.export import check_export, export
 from marey.jobs.files import refuse_existing
 from marey.jobs.options import SolveOptions
+from marey.jobs.readers import Axis
 from marey.jobs.reporting import print_json, report
 
 
@@ -91,6 +92,7 @@ def import_file(
     video: Path | None,
     frame_rate: float | None,
     size: tuple[int, int] | None,
+    up: Axis | None,
     talk: Talk,
 ) -> None:
     """Make a take of a file of another kind and write it."""
@@ -101,7 +103,7 @@ def import_file(
     if target.resolve() == source.resolve():
         raise InputError(f"{source} is a take already; marey export writes it in other formats")
     _check_take(target, overwrite=talk.overwrite)
-    take = import_take(source, video=video, frame_rate=frame_rate, size=size)
+    take = import_take(source, video=video, frame_rate=frame_rate, size=size, up=up)
     write_take(take, target, overwrite=talk.overwrite)
     people, imported = [person.name for person in take.people], take.provenance.get("import", {})
     if talk.json:

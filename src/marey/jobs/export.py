@@ -8,7 +8,8 @@ from marey.core import Clip, Keypoints3D, Take
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
 from marey.io._joint_names import JointNames
-from marey.jobs.files import check_names, refuse_existing, write
+from marey.jobs.files import refuse_existing, write
+from marey.jobs.writers import check_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +93,12 @@ def _write_points(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
     return write(points_in_space(take), path, overwrite=choices.overwrite)
 
 
+def _write_table(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
+    moving = any(person.motion for person in take.people)
+    value = take.motion if moving else points_in_space(take)
+    return write(value, path, overwrite=choices.overwrite)
+
+
 def _write_coco(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
     from marey.io.coco import write_coco
 
@@ -118,6 +125,8 @@ DOORS: dict[str, Callable[[Take, Path, Choices], Sequence[Path]]] = {
     ".npz": _write_motion,
     ".trc": _write_points,
     ".c3d": _write_points,
+    ".csv": _write_table,
+    ".parquet": _write_table,
     ".json": _write_coco,
     ".openpose": _write_openpose,
     ".mp4": _write_overlay,

@@ -1,60 +1,57 @@
-"""`read` and `write`: a file's suffix chooses the door.
+"""`read` and `write`: a file's suffix chooses the door (tables in `readers` and `writers`)."""
 
-The tables below are all there is to it: add a format by writing its module in `io` and its line
-here (and in `jobs.export`, if takes can be written as it).
-"""
-
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import Float
-
-from marey.core import BodyMotion, Clip, Keypoints3D, Rig, Take
+from marey.core import BodyMotion, Clip, Keypoints3D, Take
 from marey.core.errors import InputError, OutputExistsError
 from marey.io._joint_names import JointNames
 from marey.io._limits import check_picture_size
-
-Value = Take | BodyMotion | Keypoints3D
-Size = tuple[int, int]
+from marey.jobs.readers import IMAGE_DOORS, READERS, Axis, Hints, Size, find_door
+from marey.jobs.writers import MOTION_WRITERS, POINT_WRITERS, check_names
 
 
 def read(
-    path: str | Path, *, frame_rate: float | None = None, size: Size | None = None
+    path: str | Path,
+    *,
+    frame_rate: float | None = None,
+    size: Size | None = None,
+    up: Axis | None = None,
 ) -> Take | BodyMotion | Keypoints3D:
     """Read a take, or what is in a file of another kind.
 
     Args:
         path: What ends in .take (gives a `Take`); motion in .bvh, .glb that marey wrote, AMASS .npz
-            (a `BodyMotion`); points in space in .trc, .c3d (`Keypoints3D`); keypoints in images
-            as COCO .json, a folder of OpenPose's files, MediaPipe's .npz or .npy (a `Take` without
-            motion); tables of marey's in .csv or .parquet.
+            (a `BodyMotion`); points in space in .trc, .c3d, and .csv and .parquet that marey wrote
+            (`Keypoints3D`); keypoints in images as COCO .json, a folder of OpenPose's files,
+            MediaPipe's .npz or .npy (a `Take` without motion).
         frame_rate: Frames per second, for keypoints in images that state none; 30 if None.
         size: Width and height of the pictures, px, for keypoints in images that state none.
+        up: Which axis of a .bvh (y unless said) or .c3d (z unless said) points up.
 
     Raises:
         InputError: If the suffix is unknown, nothing is there, or an option has no use here.
         FormatError: If the content is not what the suffix promises.
+        MissingExtraError: If the format needs a package that is not installed.
     """
-    path = Path(path)
-    suffix = ".openpose" if _is_openpose_folder(path) else _find_suffix(path)
-    if suffix not in READERS:
+    path, hints = Path(path), Hints(frame_rate=frame_rate, size=size, up=up)
+    door = find_door(path)
+    if door not in READERS:
         raise InputError(
             f"cannot read '{path.name}'; choose a name that ends in {', '.join(READERS)}, or a "
             "folder of OpenPose files"
         )
     if not path.exists():
         raise InputError(f"{path} does not exist; check the name")
-    if holds_image_keypoints(path):
-        reader = _IMAGE_READERS.get(suffix, _read_mediapipe)
-        return _with_size(reader(path, frame_rate, size), path, size)
-    if frame_rate is not None or size is not None:
-        raise InputError(
-            f"{path} states its own clock and needs no size of a picture; leave out --fps and "
-            "--size (in Python frame_rate and size)"
-        )
-    return _OTHER_READERS[suffix](path)
+    reader, used = READERS[door]
+    for name, option in (("frame_rate", "--fps"), ("size", "--size"), ("up", "--up")):
+        if getattr(hints, name) is not None and name not in used:
+            raise InputError(
+                f"{path} needs no {option}; leave it out (in Python {name}), it is for files that "
+                "do not say it themselves"
+            )
+    value = reader(path, hints)
+    return _with_size(value, path, hints.size) if isinstance(value, Take) else value
 
 
 def write(
@@ -113,20 +110,7 @@ def holds_image_keypoints(path: Path) -> bool:
         InputError: If it must be opened to know, and cannot be.
         FormatError: If it is damaged.
     """
-    suffix = path.suffix.lower()
-    if suffix in _IMAGE_READERS or _is_openpose_folder(path):
-        return True
-    return suffix == ".npz" and path.exists() and _is_mediapipe(path)
-
-
-def check_names(suffix: str, names: JointNames) -> None:
-    """Refuse a choice of joint names for formats that do not offer it.
-
-    Raises:
-        InputError: If other names than marey's are asked for in vain.
-    """
-    if names != "marey" and suffix not in NAMED:
-        raise InputError(f"--names {names} is for {' and '.join(NAMED)} files, not for {suffix}")
+    return find_door(path) in IMAGE_DOORS
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
@@ -156,151 +140,3 @@ def _with_size(take: Take, path: Path, size: Size | None) -> Take:
             "video it was made of"
         )
     return take
-
-
-def _read_take(path: Path) -> Take:
-    from marey.io.take import read_take
-
-    return read_take(path)
-
-
-def _read_bvh(path: Path) -> BodyMotion:
-    from marey.io.bvh import read_bvh
-
-    return read_bvh(path)
-
-
-def _read_glb(path: Path) -> BodyMotion:
-    from marey.io.gltf import read_gltf
-
-    return read_gltf(path)
-
-
-def _read_amass(path: Path) -> BodyMotion:
-    from marey.io.amass import read_amass
-
-    return read_amass(path)
-
-
-def _read_trc(path: Path) -> Keypoints3D:
-    from marey.io.trc import read_trc
-
-    return read_trc(path)
-
-
-def _read_c3d(path: Path) -> Keypoints3D:
-    from marey.io.c3d import read_c3d
-
-    return read_c3d(path)
-
-
-def _read_coco(path: Path, frame_rate: float | None, size: Size | None) -> Take:
-    from marey.io.coco import read_coco
-
-    return read_coco(path, frame_rate=frame_rate)
-
-
-def _read_openpose(path: Path, frame_rate: float | None, size: Size | None) -> Take:
-    from marey.io.openpose import read_openpose
-
-    return read_openpose(path, frame_rate=frame_rate)
-
-
-def _read_mediapipe(path: Path, frame_rate: float | None, size: Size | None) -> Take:
-    from marey.io.mediapipe import read_mediapipe
-
-    return read_mediapipe(path, frame_rate=frame_rate, size=size)
-
-
-def _find_suffix(path: Path) -> str:
-    name = path.name.lower()
-    # Collections of motion keep their text files packed.
-    return (
-        Path(name.removesuffix(".gz")).suffix if name.endswith(".bvh.gz") else path.suffix.lower()
-    )
-
-
-def _is_mediapipe(path: Path) -> bool:
-    from marey.io.mediapipe import is_mediapipe
-
-    return is_mediapipe(path)
-
-
-def _is_openpose_folder(path: Path) -> bool:
-    if not path.is_dir() or path.suffix.lower() in (".take", ".openpose"):
-        return False
-    from marey.io.openpose import is_openpose
-
-    return is_openpose(path)
-
-
-def _write_bvh(motion: BodyMotion, path: Path, names: JointNames, overwrite: bool) -> list[Path]:
-    from marey.io.bvh import write_bvh
-
-    return write_bvh(motion, path, names=names, overwrite=overwrite)
-
-
-def _write_glb(motion: BodyMotion, path: Path, names: JointNames, overwrite: bool) -> list[Path]:
-    from marey.io.gltf import write_gltf
-
-    write_gltf(motion, path, names=names)
-    return [path]
-
-
-def _write_amass(motion: BodyMotion, path: Path, names: JointNames, overwrite: bool) -> list[Path]:
-    from marey.io.amass import write_amass
-
-    return write_amass(motion, path, root_rest=_root_rest(motion), overwrite=overwrite)
-
-
-def _root_rest(motion: BodyMotion) -> Float[np.ndarray, "N 3"] | None:
-    """Where the root joint rests in each person's body; None for a bare rig."""
-    if isinstance(motion.body, Rig):
-        return None
-    import torch
-
-    from marey.body import load_body
-
-    body = load_body(motion.body, num_shape=motion.shape.shape[1])
-    return body.rest_joints(torch.from_numpy(motion.shape))[:, 0].numpy()
-
-
-def _write_trc(points: Keypoints3D, path: Path, overwrite: bool) -> list[Path]:
-    from marey.io.trc import write_trc
-
-    return write_trc(points, path, overwrite=overwrite)
-
-
-def _write_c3d(points: Keypoints3D, path: Path, overwrite: bool) -> list[Path]:
-    from marey.io.c3d import write_c3d
-
-    return write_c3d(points, path, overwrite=overwrite)
-
-
-_OTHER_READERS: dict[str, Callable[[Path], Value]] = {
-    ".take": _read_take,
-    ".bvh": _read_bvh,
-    ".glb": _read_glb,
-    ".npz": _read_amass,
-    ".trc": _read_trc,
-    ".c3d": _read_c3d,
-}
-_IMAGE_READERS: dict[str, Callable[[Path, float | None, Size | None], Take]] = {
-    ".npy": _read_mediapipe,
-    ".json": _read_coco,
-    ".openpose": _read_openpose,
-}
-READERS = (*_OTHER_READERS, *_IMAGE_READERS)
-"""What can be read, by suffix; MediaPipe's .npz are told from AMASS's by the names inside."""
-
-MOTION_WRITERS: dict[str, Callable[[BodyMotion, Path, JointNames, bool], list[Path]]] = {
-    ".bvh": _write_bvh,
-    ".glb": _write_glb,
-    ".npz": _write_amass,
-}
-POINT_WRITERS: dict[str, Callable[[Keypoints3D, Path, bool], list[Path]]] = {
-    ".trc": _write_trc,
-    ".c3d": _write_c3d,
-}
-NAMED = (".bvh", ".glb")
-"""Formats that offer a choice of joint names."""

@@ -9,7 +9,8 @@ from jaxtyping import Float
 from marey.core import BodyMotion, Clip, Keypoints3D, Person, Take
 from marey.core.errors import InputError, NothingFoundError
 from marey.io._sightings import TIMES_OF_FILE
-from marey.jobs.files import Size, Value, holds_image_keypoints, read
+from marey.jobs.files import holds_image_keypoints, read
+from marey.jobs.readers import Axis, Size, Value
 
 
 def import_take(
@@ -18,6 +19,7 @@ def import_take(
     video: str | Path | None = None,
     frame_rate: float | None = None,
     size: Size | None = None,
+    up: Axis | None = None,
 ) -> Take:
     """Make a take of a file of another kind.
 
@@ -27,6 +29,7 @@ def import_take(
             video, and they get its clock.
         frame_rate: Frames per second of keypoints in images that state none; 30 if None.
         size: Width and height of the pictures in px, where neither file nor video says.
+        up: Which axis of a .bvh (y unless said) or .c3d (z unless said) points up.
 
     Returns:
         A take whose people have what the file holds.
@@ -38,14 +41,14 @@ def import_take(
     """
     path = Path(path)
     if video is None:
-        return to_take(read(path, frame_rate=frame_rate, size=size), path)
+        return to_take(read(path, frame_rate=frame_rate, size=size, up=up), path)
     if frame_rate is not None or size is not None:
         raise InputError("a video has a clock and a size of its own; leave out --fps and --size")
     from marey.io.video import probe_clip
 
     clip = probe_clip(video)
     own = clip.size if holds_image_keypoints(path) else None
-    return attach_clip(to_take(read(path, size=own), path), clip)
+    return attach_clip(to_take(read(path, size=own, up=up), path), clip)
 
 
 def to_take(value: Value, path: Path) -> Take:
