@@ -1,10 +1,10 @@
 """glTF 2.0 (GLB): (x, y, z) of marey's world (+Z up) becomes (x, z, -y) of glTF (+Y up), metres.
 
 `write_gltf` writes skinned, animated people that Blender, three.js and game engines open: for each
-person a tree of joint nodes (below a still node `<person>_rig`, of which Blender makes an armature),
-a skin, and a mesh with the person's own shape baked in. All people
-play in one animation, sampled at the frame times (from 0 on; the first frame's own time is in the
-extras). Quaternions are unit, continuous in sign and interpolated along the sphere.
+person a tree of joint nodes (below a still node `<person>_rig`, which Blender turns into an
+armature), a skin, and a mesh with the person's own shape baked in. All people play in one
+animation, sampled at the frame times (from 0 on; the first frame's own time is in the extras).
+Quaternions are unit, continuous in sign and interpolated along the sphere.
 
 Joints are bound in the rest pose, and the nodes stand in it, at the place where each person first
 appears, so that retargeting tools find a T-pose; the animation alone carries the motion. Joint
