@@ -8,7 +8,8 @@ from marey.view.report.words import count, duration, moment, number, percent, sp
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (0.0123, "0.012"), (3.14159, "3.1"), (312, "310"), (1234567, "1 200 000"),
+    [(0, "0"), (0.0099, "< 0.01"), (-0.001, "0"), (0.0123, "0.012"),
+     (3.14159, "3.1"), (312, "310"), (1234567, "1 200 000"),
      (-2.55, "-2.5"), (9.96, "10"), (0.996, "1.0"), (np.nan, "\N{EN DASH}"),
      (np.inf, "\N{EN DASH}")],
 )  # fmt: skip

@@ -54,7 +54,7 @@ class ReprojectionCounter:
         enough = np.isfinite(body).sum(1) >= FEWEST
         if enough.any():
             curve = np.full(len(body), np.nan)
-            curve[enough] = np.nanmedian(body[enough], axis=1)
+            curve[enough] = np.nanmean(body[enough], axis=1)
             self._curve_px[stretch.frames] = curve
             self._curve_share[stretch.frames] = curve / height
 

@@ -30,7 +30,7 @@ class Reprojection:
     """Distances between the body in the picture and the keypoints that were seen."""
 
     error_px: Float[np.ndarray, "L"]
-    """Median over the body's keypoints in each frame, px."""
+    """Mean over the body's keypoints (without hands) in each frame, px."""
     error_share: Float[np.ndarray, "L"]
     """The same as a share of the height of the person's box."""
     names: tuple[str, ...]

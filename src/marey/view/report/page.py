@@ -91,7 +91,7 @@ def _header(report: Report) -> Markup:
     return element(
         "header",
         element("h1", f"{report.name} {DASH} capture report"),
-        element("p", " · ".join(facts), class_="facts"),
+        element("p", *(element("span", fact) for fact in facts), class_="facts"),
     )
 
 

@@ -44,14 +44,20 @@ def _curves(report: Report, person: PersonFigures) -> Markup:
         return _absent("this person has no frames")
     cuts, presence = report.cuts, person.presence
     confidence = np.where(presence.present, presence.confidence, np.nan)
-    curves = [draw_curve("Confidence", confidence, time, unit="0 to 1", cuts=cuts, limit=UNSURE)]
+    curves = [
+        draw_curve("Confidence", confidence, time, unit="0 to 1", cuts=cuts, limit=UNSURE, least=1)
+    ]
     if person.reprojection is not None:
         share = 100 * person.reprojection.error_share
-        name = "Reprojection error, median of the body"
-        curves.append(draw_curve(name, share, time, unit="% of height", cuts=cuts, limit=100 * OFF))
+        name = "Reprojection error, mean of the body"
+        curves.append(
+            draw_curve(name, share, time, unit="% of height", cuts=cuts, limit=100 * OFF, least=1)
+        )
     if person.movement is not None:
         name = "Speed of the fastest joint"
-        curves.append(draw_curve(name, person.movement.fastest, time, unit="m/s", cuts=cuts))
+        curves.append(
+            draw_curve(name, person.movement.fastest, time, unit="m/s", cuts=cuts, least=0.5)
+        )
     if person.floor is not None:
         height = 100 * person.floor.lowest
         name = "Height of the lowest point"

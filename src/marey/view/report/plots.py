@@ -46,6 +46,7 @@ def draw_curve(
     unit: str,
     cuts: tuple[float, ...] = (),
     limit: float | None = None,
+    least: float = 1.0,
 ) -> Markup:
     """Draw a curve as its median over each column, in the band from lowest to highest.
 
@@ -56,10 +57,11 @@ def draw_curve(
         unit: Of the values.
         cuts: Times of shot cuts, s.
         limit: A value worth a dashed line, if it is within reach.
+        least: Smallest range of values shown, so that nothing does not look like much.
     """
     borders, bands = envelope(values, COLUMNS)
     known = np.isfinite(bands[:, 0])
-    low, high = _range(bands, limit)
+    low, high = _range(bands, limit, least)
     ticks = _ticks(low, high, most=4, around=True)
     low, high = ticks[0], ticks[-1]
     axis = _axis(time, LEFT)
@@ -196,13 +198,15 @@ def _time_axis(axis: Axis, bottom: float) -> Markup:
 _TIME_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400)
 
 
-def _range(bands: Float[np.ndarray, "W 3"], limit: float | None) -> tuple[float, float]:
+def _range(
+    bands: Float[np.ndarray, "W 3"], limit: float | None, least: float
+) -> tuple[float, float]:
     """Return what a plot shows: zero, all values, and the limit if it is within reach."""
     low = float(np.nanmin(bands, initial=0.0))
     high = float(np.nanmax(bands, initial=0.0))
     if limit is not None and 2 * low < limit < 2 * high:
         low, high = min(low, limit), max(high, limit)
-    return low, high if high > low else low + 1.0
+    return low, max(high, low + least)
 
 
 def _ticks(

@@ -15,6 +15,7 @@ from marey.body.model import Body
 from marey.core import BodyMotion, Cameras, Person, Rig
 from marey.geometry.projection import project_points, transform_points
 from marey.geometry.rotation import quaternion_to_matrix
+from marey.view.report.parts import part_of
 
 STRETCH = 1024
 """Frames posed at a time."""
@@ -61,7 +62,10 @@ class PosedPoints:
             self.names = self.joints
         else:
             self._body = find_body(motion)
-            self.joints, self.names = self._body.joint_names, self._body.points
+            self.joints = self._body.joint_names
+            # Details of the face are many, and nothing here asks for them.
+            marks = (name for name in self._body.landmarks.names if part_of(name) != "other")
+            self.names = (*self.joints, *marks)
 
     def place(self, frames: slice) -> Float32[np.ndarray, "L P 3"]:
         """Return all points in some frames in the world, m; NaN where absent."""

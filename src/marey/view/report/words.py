@@ -8,14 +8,16 @@ MAX_SPANS = 8
 """Time ranges written out; of more, the longest."""
 DASH, MINUS, TIMES = "\N{EN DASH}", "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 UNKNOWN = DASH
+LEAST = 0.01
+"""Smaller numbers are not written out; in the units of a report they are nothing."""
 
 
 def number(value: float, digits: int = 2) -> str:
     """Return a number to some significant digits, without exponents; a dash if unknown."""
     if not math.isfinite(value):
         return UNKNOWN
-    if value == 0:
-        return "0"
+    if abs(value) < LEAST:
+        return f"< {LEAST}" if value > 0 else "0"
     places = digits - 1 - math.floor(math.log10(abs(value)))
     rounded = round(value, places)
     # Rounding may add a digit in front: 9.96 is 10, not 10.0.
