@@ -12,10 +12,12 @@ from marey.core.errors import FormatError, MissingExtraError
 from marey.io._table_read import NEEDED, PointRows, check_file
 from marey.io._table_rows import COLUMNS, Block
 
-BATCH_ROWS = 2**16
+BATCH_ROWS = 2**14
 
 MAX_ROWS_PER_BYTE = 2
 """A table of equal rows packs into nothing; a recording does not."""
+MAX_UNPACKED = 64
+"""Times the file's size."""
 
 
 def load_pyarrow() -> tuple[Any, Any]:
@@ -47,13 +49,13 @@ def write_blocks(blocks: Iterable[Block], path: Path) -> None:
 
 def read_points(path: Path) -> Keypoints3D:
     """Read a Parquet table (see `marey.io.tables`)."""
-    pa, parquet = load_pyarrow()
+    pa, _ = load_pyarrow()
     check_file(path, ".parquet")
     rows = PointRows(path)
     # Everything pyarrow raises about a file; a refusal of our own is a ValueError, too.
     broken = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, IndexError, MemoryError)
     try:
-        _read_batches(parquet, path, rows)
+        _read_batches(path, rows)
     except FormatError:
         raise
     except broken as error:
@@ -62,27 +64,49 @@ def read_points(path: Path) -> Keypoints3D:
     return rows.lay_out()
 
 
-def _read_batches(parquet: Any, path: Path, rows: PointRows) -> None:
-    with parquet.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
-        if tuple(file.schema_arrow.names) != COLUMNS:
-            raise rows.fault(f"must have the columns {', '.join(COLUMNS)}")
-        if file.metadata.num_rows > 2**20 + MAX_ROWS_PER_BYTE * path.stat().st_size:
-            raise rows.fault(f"states {file.metadata.num_rows} rows, more than it can hold")
+def _read_batches(path: Path, rows: PointRows) -> None:
+    _, parquet = load_pyarrow()
+    _check_columns(parquet.read_schema(path), rows)
+    # Names stay codes, so that a long one that is repeated takes no room.
+    options = {"page_checksum_verification": True, "pre_buffer": False}
+    with parquet.ParquetFile(path, read_dictionary=["person", "joint"], **options) as file:
+        about, size = file.metadata, path.stat().st_size
+        if about.num_rows > 2**20 + MAX_ROWS_PER_BYTE * size:
+            raise rows.fault(f"states {about.num_rows} rows, more than it can hold")
+        groups = (about.row_group(number) for number in range(about.num_row_groups))
+        if sum(group.total_byte_size for group in groups) > 2**26 + MAX_UNPACKED * size:
+            raise rows.fault("unpacks to far more than a recording does")
         wanted = [*NEEDED, "confidence"]
         for batch in file.iter_batches(BATCH_ROWS, columns=wanted, use_threads=False):
-            columns = {name: batch.column(name).to_pylist() for name in wanted}
-            _add_batch(rows, columns)
+            _add_batch(rows, batch)
 
 
-def _add_batch(rows: PointRows, columns: dict[str, list[Any]]) -> None:
-    for person, frame, joint, *numbers in zip(
-        *(columns[name] for name in ("person", "frame", "joint")),
-        *(columns[name] for name in ("time_s", "x_m", "y_m", "z_m", "confidence")),
-        strict=True,
+def _check_columns(schema: Any, rows: PointRows) -> None:
+    pa, _ = load_pyarrow()
+    kind = pa.types
+    texts = (pa.string(), pa.large_string())
+    checks = {"person": texts.__contains__, "joint": texts.__contains__, "frame": kind.is_integer}
+    if tuple(schema.names) != COLUMNS:
+        raise rows.fault(f"must have the columns {', '.join(COLUMNS)}")
+    for name in COLUMNS:
+        if not checks.get(name, kind.is_floating)(schema.field(name).type):
+            raise rows.fault(f"holds {schema.field(name).type} in the column '{name}'")
+
+
+def _add_batch(rows: PointRows, batch: Any) -> None:
+    codes = [batch.column(name) for name in ("person", "joint")]
+    numbers = ("frame", "time_s", "x_m", "y_m", "z_m", "confidence")
+    (people, joints), values = (
+        [column.dictionary.to_pylist() for column in codes],
+        [batch.column(name).to_pylist() for name in numbers],
+    )
+    for person, joint, frame, *row in zip(
+        *(column.indices.to_pylist() for column in codes), *values, strict=True
     ):
-        if not (isinstance(person, str) and isinstance(joint, str) and isinstance(frame, int)):
+        if person is None or joint is None or not isinstance(frame, int):
             raise rows.fault("has rows without person, frame or joint")
-        rows.add(person, frame, joint, [np.nan if n is None else float(n) for n in numbers])
+        place = [np.nan if number is None else float(number) for number in row]
+        rows.add(people[person], frame, joints[joint], place)
 
 
 def _make_columns(pa: Any, block: Block) -> dict[str, Any]:

@@ -19,6 +19,7 @@ MAX_BYTES = 2**32
 MAX_LINE = 2**16
 MAX_NAMES = 10_000
 """Different people, and different joints."""
+MAX_NAME = 256
 SPREAD = 32
 """How many times larger than the table the grid of people, frames and joints may be."""
 SMALL_GRID = 2**20
@@ -40,8 +41,11 @@ class PointRows:
         if not 0 <= frame < 2**62:
             raise self.fault(f"has the frame {frame}; expected a count from 0")
         for table, name in ((self._people, person), (self._joints, joint)):
-            if name not in table and (not name or len(table) >= MAX_NAMES):
-                raise self.fault(f"has rows without a name, or more than {MAX_NAMES} names")
+            if name not in table and not (0 < len(name) <= MAX_NAME and len(table) < MAX_NAMES):
+                raise self.fault(
+                    f"has rows without a name, a name of more than {MAX_NAME} characters, or more "
+                    f"than {MAX_NAMES} names"
+                )
         self._codes[0].append(self._people.setdefault(person, len(self._people)))
         self._codes[1].append(frame)
         self._codes[2].append(self._joints.setdefault(joint, len(self._joints)))
