@@ -43,12 +43,16 @@ def atomic_path(target: str | Path, *, overwrite: bool = True) -> Iterator[Path]
 
 
 @contextmanager
-def atomic_folder(target: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+def atomic_folder(
+    target: str | Path, *, overwrite: bool = False, flush: bool = True
+) -> Iterator[Path]:
     """Yield a temporary folder that becomes `target` when the block ends without an error.
 
     Args:
         target: The folder to write.
         overwrite: Whether an existing folder may be replaced.
+        flush: Whether to wait until all is on the disk. Without, a crash of the machine (not of the
+            program) may leave damaged files.
 
     Raises:
         OutputExistsError: If the folder exists and `overwrite` is off.
@@ -63,10 +67,11 @@ def atomic_folder(target: str | Path, *, overwrite: bool = False) -> Iterator[Pa
     temporary = Path(_make_temporary(target, folder=True))
     try:
         yield temporary
-        for path in sorted(temporary.rglob("*")):
+        for path in sorted(temporary.rglob("*")) if flush else ():
             _flush_to_disk(path)
         _replace_folder(temporary, target)
-        _flush_to_disk(target.parent)
+        if flush:
+            _flush_to_disk(target.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

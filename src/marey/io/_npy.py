@@ -12,6 +12,7 @@ from jaxtyping import Shaped
 from numpy.lib import format as npy_format
 
 from marey.core.errors import FormatError
+from marey.core.scratch import forget_pages
 
 BLOCK_BYTES = 2**24
 
@@ -38,6 +39,7 @@ def write_npy(path: Path, array: Shaped[np.ndarray, "..."], *, dtype: str) -> No
         npy_format.write_array_header_1_0(file, header)
         for block in iterate_blocks(array):
             file.write(np.ascontiguousarray(array[block], target).tobytes())
+            forget_pages(array)
 
 
 def open_npy(

@@ -8,8 +8,9 @@ from jaxtyping import Float
 from marey.core.errors import InputError, ShapeError
 from marey.core.keypoints import Keypoints2D, Keypoints3D
 from marey.core.motion import BodyMotion, Rig
+from marey.core.scratch import forget_pages
 from marey.core.take import Person, Take
-from marey.core.tracks import Tracks
+from marey.core.tracks import Track, Tracks
 from marey.io._npy import iterate_blocks
 
 
@@ -29,7 +30,7 @@ def check_take(take: Take) -> None:
     if doubles:
         raise InputError(f"two people of the take are both called {doubles[0]!r}; rename one")
     for person in take.people:
-        _check_person(person, len(take.time))
+        check_person(person, len(take.time))
 
 
 def _check_clock(time: Float[np.ndarray, "T"], what: str) -> None:
@@ -40,15 +41,21 @@ def _check_clock(time: Float[np.ndarray, "T"], what: str) -> None:
 def _check_tracks(tracks: Tracks, what: str) -> None:
     _check_clock(tracks.time, what)
     for track in tracks.tracks:
-        name, length = f"{what}, {track.person!r}", len(track.box)
-        _expect(track.box, (length, 4), f"{name}: box")
-        _expect(track.confidence, (length,), f"{name}: confidence")
-        if track.start < 0 or track.stop > len(tracks.time):
-            raise ShapeError(f"{name}: frames {track.start} to {track.stop} leave the clock")
-        _check_missing(track.box, track.confidence, name)
+        check_track(track, len(tracks.time), what)
 
 
-def _check_person(person: Person, num_frames: int) -> None:
+def check_track(track: Track, num_frames: int, what: str) -> None:
+    """Check one person's boxes against a clock of `num_frames`; raises what `check_take` does."""
+    name, length = f"{what}, {track.person!r}", len(track.box)
+    _expect(track.box, (length, 4), f"{name}: box")
+    _expect(track.confidence, (length,), f"{name}: confidence")
+    if track.start < 0 or track.stop > num_frames:
+        raise ShapeError(f"{name}: frames {track.start} to {track.stop} leave the clock")
+    _check_missing(track.box, track.confidence, name)
+
+
+def check_person(person: Person, num_frames: int) -> None:
+    """Check one person against a clock of `num_frames`; raises what `check_take` does."""
     what = f"person {person.name!r}"
     if person.start < 0 or person.num_frames < 0 or person.stop > num_frames:
         raise ShapeError(
@@ -117,3 +124,5 @@ def _check_missing(
                 f"{what}: frame {frame} of the span has confidence but no position; missing is NaN "
                 f"in position and 0 in confidence"
             )
+        forget_pages(position)
+        forget_pages(confidence)

@@ -30,6 +30,12 @@ class FileList:
         self._folder = folder
         self._times: list[tuple[str, np.ndarray]] = []
 
+    def section(self) -> "FileList":
+        """Return a list of its own for files whose place in the header comes later."""
+        part = FileList(self._folder)
+        part._times = self._times
+        return part
+
     def add_array(
         self, name: str, array: Shaped[np.ndarray, "..."], *, dtype: str = "float32"
     ) -> str:
@@ -142,12 +148,24 @@ def make_file_names(names: Sequence[str], *, fallback: str) -> list[str]:
     Names that cannot serve (other characters, or equal to an earlier one but for the case) become
     `fallback` with a number, counted from 1.
     """
-    result: list[str] = []
-    for number, name in enumerate(names, start=1):
-        taken = {other.casefold() for other in result}
+    namer = FileNamer(fallback)
+    return [namer.choose(name) for name in names]
+
+
+class FileNamer:
+    """Chooses file names one after the other; see `make_file_names`."""
+
+    def __init__(self, fallback: str):
+        self._fallback, self._number = fallback, 0
+        self._taken: set[str] = set()
+
+    def choose(self, name: str) -> str:
+        """Return the file name for the next name."""
+        self._number += 1
+        numbered = f"{self._fallback}-{self._number}"
         fits = SAFE_NAME.fullmatch(name) and not RESERVED_NAME.fullmatch(name)
-        candidate = name if fits else f"{fallback}-{number}"
-        while candidate.casefold() in taken:
-            candidate = f"{fallback}-{number}" if candidate == name else f"{candidate}-x"
-        result.append(candidate)
-    return result
+        candidate = name if fits else numbered
+        while candidate.casefold() in self._taken:
+            candidate = numbered if candidate == name else f"{candidate}-x"
+        self._taken.add(candidate.casefold())
+        return candidate

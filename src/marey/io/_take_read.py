@@ -48,7 +48,7 @@ def build_take(header: Table, files: FileReader, *, home: Path, verify: bool) ->
         home: The folder that the take lies in.
         verify: Whether to compare the clips that are there with their checksums.
     """
-    reader = _Reader(header, files)
+    reader = PartsReader(header, files)
     cameras = header.get("cameras")
     return Take(
         time=reader.time,
@@ -60,7 +60,7 @@ def build_take(header: Table, files: FileReader, *, home: Path, verify: bool) ->
     )
 
 
-class _Reader:
+class PartsReader:
     """Builds the parts of a take that refer to its clock, skeletons and rigs."""
 
     def __init__(self, header: Table, files: FileReader):

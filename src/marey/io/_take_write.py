@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 from marey.core.cameras import Cameras
 from marey.core.clip import Clip
 from marey.core.keypoints import Keypoints2D, Keypoints3D
 from marey.core.motion import BodyMotion, Rig
 from marey.core.skeleton import Skeleton
 from marey.core.take import Person, Take
-from marey.core.tracks import Tracks
+from marey.core.tracks import Track, Tracks
 from marey.io._npy import DTYPES
-from marey.io._take_files import FileList, describe_source, make_file_names
+from marey.io._take_files import FileList, FileNamer, describe_source, make_file_names
 from marey.io._toml import format_toml, sort_table
 
 Table = dict[str, Any]
@@ -26,26 +29,27 @@ def describe_take(take: Take, files: FileList, *, home: Path) -> Table:
         files: Where the arrays go.
         home: The folder that the take will lie in.
     """
-    views = _name_views(take)
+    views = name_views(take)
     header: Table = {"clock": files.add_time("clock.npy", take.time)}
     header["clips"] = [
-        _describe_clip(clip, files, f"clips/{view}.time.npy", home)
+        describe_clip(clip, files, f"clips/{view}.time.npy", home)
         for view, clip in zip(views, take.clips, strict=False)
     ]
     if take.cameras is not None:
-        header["cameras"] = _write_cameras(take.cameras, files)
+        header["cameras"] = write_cameras(take.cameras, files)
     header["tracks"] = [
         _write_tracks(tracks, files, f"tracks/{view}")
         for view, tracks in zip(views, take.tracks, strict=False)
     ]
-    writer = _PeopleWriter(files, views, take)
-    header["people"] = writer.write_people(take.people)
+    writer = PeopleWriter(files, views, take.time)
+    header["people"] = [writer.write_person(person) for person in take.people]
     header |= {"rigs": writer.rigs, "skeletons": writer.skeletons}
     header["provenance"] = sort_table(take.provenance)
     return {key: value for key, value in header.items() if value not in ([], {})}
 
 
-def _name_views(take: Take) -> list[str]:
+def name_views(take: Take) -> list[str]:
+    """Return the names of a take's views that serve as file names."""
     names = [clip.path.stem for clip in take.clips]
     if take.cameras is not None:
         names = [*take.cameras.names]
@@ -54,7 +58,8 @@ def _name_views(take: Take) -> list[str]:
     return make_file_names(names, fallback="view")
 
 
-def _describe_clip(clip: Clip, files: FileList, time_name: str, home: Path) -> Table:
+def describe_clip(clip: Clip, files: FileList, time_name: str, home: Path) -> Table:
+    """Write a clip's clock and return the table that describes the clip."""
     path, parent = clip.path.resolve(), home.resolve()
     inside = path.is_relative_to(parent)
     return {
@@ -66,7 +71,8 @@ def _describe_clip(clip: Clip, files: FileList, time_name: str, home: Path) -> T
     }
 
 
-def _write_cameras(cameras: Cameras, files: FileList) -> str:
+def write_cameras(cameras: Cameras, files: FileList) -> str:
+    """Write cameras and return the name of their file."""
     # Calibration keeps its own precision; what it is stands beside it.
     fields = ("K", "distortion", "T_cam_world", "time_offset")
     dtypes = {name: _dtype_name(getattr(cameras, name).dtype.name) for name in fields}
@@ -94,36 +100,36 @@ def _dtype_name(name: str) -> str:
 
 
 def _write_tracks(tracks: Tracks, files: FileList, folder: str) -> Table:
-    rows = []
-    names = make_file_names(tracks.people, fallback="person")
-    for track, name in zip(tracks.tracks, names, strict=True):
-        rows.append(
-            {
-                "person": track.person,
-                "start": track.start,
-                "box": files.add_array(f"{folder}/{name}.box.npy", track.box),
-                "confidence": files.add_array(f"{folder}/{name}.confidence.npy", track.confidence),
-            }
-        )
+    namer = FileNamer("person")
+    rows = [
+        write_track(track, files, f"{folder}/{namer.choose(track.person)}")
+        for track in tracks.tracks
+    ]
     return {"time": files.add_time(f"{folder}.time.npy", tracks.time), "people": rows}
 
 
-class _PeopleWriter:
+def write_track(track: Track, files: FileList, prefix: str) -> Table:
+    """Write one person's boxes and return the row that describes them."""
+    return {
+        "person": track.person,
+        "start": track.start,
+        "box": files.add_array(f"{prefix}.box.npy", track.box),
+        "confidence": files.add_array(f"{prefix}.confidence.npy", track.confidence),
+    }
+
+
+class PeopleWriter:
     """Writes people, and gathers the skeletons and rigs they refer to."""
 
-    def __init__(self, files: FileList, views: Sequence[str], take: Take):
+    def __init__(self, files: FileList, views: Sequence[str], clock: Float[np.ndarray, "T"]):
         self.rigs: dict[str, Table] = {}
         self.skeletons: dict[str, Table] = {}
-        self._files, self._views, self._clock = files, views, take.time
+        self._files, self._views, self._clock = files, views, clock
+        self._namer = FileNamer("person")
 
-    def write_people(self, people: Sequence[Person]) -> list[Table]:
-        names = make_file_names([person.name for person in people], fallback="person")
-        return [
-            self._write_person(person, f"people/{name}")
-            for person, name in zip(people, names, strict=True)
-        ]
-
-    def _write_person(self, person: Person, folder: str) -> Table:
+    def write_person(self, person: Person) -> Table:
+        """Write a person's arrays and return the table that describes them."""
+        folder = f"people/{self._namer.choose(person.name)}"
         table: Table = {
             "name": person.name,
             "start": person.start,
@@ -138,7 +144,7 @@ class _PeopleWriter:
             table["keypoints3d"] = self._write_keypoints(points, f"{folder}/keypoints3d", person)
             table["keypoints3d"]["frame"] = points.frame
         if person.motion is not None:
-            table["motion"] = self._write_motion(person.motion, f"{folder}/motion", person)
+            table["motion"] = self.write_motion(person.motion, f"{folder}/motion", person)
         return table
 
     def _write_keypoints(
@@ -152,7 +158,8 @@ class _PeopleWriter:
                 table[part] = self._files.add_array(f"{prefix}.{part}.npy", array[0])
         return table
 
-    def _write_motion(self, motion: BodyMotion, prefix: str, person: Person) -> Table:
+    def write_motion(self, motion: BodyMotion, prefix: str, person: Person) -> Table:
+        """Write a motion's arrays and return the table that describes them."""
         table = self._write_time(motion, prefix, person)
         if isinstance(motion.body, Rig):
             table["rig"] = _intern(self.rigs, _describe_rig(motion.body))

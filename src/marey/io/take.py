@@ -75,16 +75,12 @@ def write_take(
     """
     path = Path(path)
     check_take(take)
-    _refuse_strangers(path, overwrite=overwrite)
+    refuse_strangers(path, overwrite=overwrite)
     with atomic_folder(path, overwrite=overwrite) as folder:
         files = FileList(folder)
-        header = {"format": FORMAT, "version": VERSION}
-        header |= describe_take(take, files, home=path.parent)
-        header["files"] = files.entries
-        (folder / HEADER).write_bytes(format_toml(header).encode())
+        write_header(folder, describe_take(take, files, home=path.parent), files.entries)
         if run is not None:
-            text = json.dumps(run, indent=2, sort_keys=True, ensure_ascii=False)
-            (folder / RUN_NOTES).write_bytes(f"{text}\n".encode())
+            write_run(folder, run)
 
 
 def read_take(path: str | Path, *, verify: bool = False) -> Take:
@@ -102,7 +98,7 @@ def read_take(path: str | Path, *, verify: bool = False) -> Take:
         FormatError: If the folder is not a take, is damaged, or is of a newer version.
     """
     path = Path(path)
-    header = _read_header(path)
+    header = read_header(path)
     with explain_damage(path / HEADER):
         files = FileReader(path, header.get("files", []), verify=verify)
         take = build_take(header, files, home=path.parent, verify=verify)
@@ -125,14 +121,37 @@ def read_run(path: str | Path) -> dict[str, Any]:
         raise FormatError(f"{notes} is not JSON ({error}); delete it") from error
 
 
-def _refuse_strangers(path: Path, *, overwrite: bool) -> None:
+def write_header(folder: Path, header: Header, entries: list[dict[str, Any]]) -> None:
+    """Write the header of a take whose files are written."""
+    whole = {"format": FORMAT, "version": VERSION, **header, "files": entries}
+    (folder / HEADER).write_bytes(format_toml(whole).encode())
+
+
+def write_run(folder: Path, run: Mapping[str, Any]) -> None:
+    """Write timings and host facts beside a take's header."""
+    text = json.dumps(run, indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / RUN_NOTES).write_bytes(f"{text}\n".encode())
+
+
+def refuse_strangers(path: Path, *, overwrite: bool) -> None:
+    """Stop before something that is no take is replaced by one.
+
+    Raises:
+        InputError: If it would be.
+    """
     # Replacing removes all that is in the folder, so it must be a take, not somebody's home.
     is_other = path.is_dir() and any(path.iterdir()) and not (path / HEADER).is_file()
     if overwrite and (is_other or path.is_file()):
         raise InputError(f"{path} is not a take, so it is not overwritten; choose another name")
 
 
-def _read_header(path: Path) -> Header:
+def read_header(path: Path) -> Header:
+    """Return the header of a take, upgraded to the newest version.
+
+    Raises:
+        InputError: If there is no such folder.
+        FormatError: If the folder is not a take, is damaged, or is of a newer version.
+    """
     file = path / HEADER
     if not path.is_dir():
         raise InputError(f"{path} is not a folder; give the path of a take, such as dance.take")
