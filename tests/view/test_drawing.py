@@ -60,6 +60,23 @@ def test_limbs_join_their_ends():
     assert tuple(image[50, 60]) == LEFT
 
 
+def test_dots_of_a_small_face_leave_room_between_them():
+    """Three points 3 px apart on a line: their dots must not touch; far apart they are full."""
+    skeleton = load_skeleton("coco-wholebody-133")
+    rows = [skeleton.index(f"left_jaw{k}") for k in (1, 2, 3)]
+
+    def thickness(step):
+        image = np.zeros((600, 200, 3), np.uint8)
+        position = np.full((133, 2), np.nan)
+        position[rows] = [[20.5 + step * k, 100.5] for k in range(3)]
+        confidence = np.isfinite(position).all(-1).astype(float)
+        draw_keypoints(image, skeleton, position, confidence, width=6.0)
+        return int((image[:, 20 + step] > 60).any(-1).sum())
+
+    assert thickness(3) <= 5
+    assert thickness(60) >= 6
+
+
 @pytest.mark.parametrize("place", [(1e9, 1e9), (-1e7, 5.0), (np.nan, 4.0), (-500.0, -500.0)])
 def test_points_far_outside_leave_the_picture_alone(place):
     image = blank()

@@ -49,16 +49,20 @@ def draw_keypoints(
         return
     layer, colors = _Layer(image[window]), side_colors(skeleton)
     points = np.where(seen[:, None], position - (window[1].start, window[0].start), 0)
+    radius = thick * (0.55 if len(skeleton) > DENSE else 1.0)
+    reach = np.zeros(len(skeleton))
     for a, b in skeleton.edges:
         if seen[a] and seen[b]:
             # Short limbs (fingers, the outline of a face) are thin, or they run together.
             length = float(np.linalg.norm(points[a] - points[b]))
+            reach[[a, b]] = np.maximum(reach[[a, b]], length)
             width_here = thick * float(np.clip(length / (10 * thick), 0.4, 1))
             weight = (width_here, float(min(confidence[a], confidence[b])))
             layer.line(points[a], points[b], _limb_color(colors[a], colors[b]), weight)
-    radius = thick * (0.55 if len(skeleton) > DENSE else 1.0)
     for k in np.flatnonzero(seen):
-        layer.dot(points[k], colors[k], (radius, float(confidence[k])))
+        # Dots of a small face would hide its lines; a point without limbs is all dot.
+        size = float(np.clip(reach[k] / 5, 0.2 * thick, radius)) if reach[k] else radius
+        layer.dot(points[k], colors[k], (size, float(confidence[k])))
     layer.blend()
 
 
