@@ -12,8 +12,10 @@ from dataclasses import asdict
 from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
 from marey import cli
 from marey.core.errors import EnvironmentFault
@@ -432,6 +434,15 @@ def test_a_card_without_its_driver_is_named(tmp_path):
     finding = runtimes.check_gpu(driver)
     assert finding.verdict == "ok"
     assert "works on the processor" in finding.found
+
+
+def test_cards_that_torch_sees_are_listed(monkeypatch):
+    card = SimpleNamespace(name="Some Card", total_memory=80e9)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda index: card)
+    finding = runtimes.check_gpu()
+    assert finding.found == "Some Card (80 GB), Some Card (80 GB); marey works on the processor"
 
 
 # The screen and the exit code.

@@ -2,6 +2,8 @@
 
 import json
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,16 +12,18 @@ import pytest
 
 from marey import cli
 from marey.assets import find_asset
-from marey.core import Rig
+from marey.core import Keypoints3D, Rig, Skeleton
 from marey.core.errors import FormatError, InputError, MareyError
 from marey.core.motion import BodyMotion
 from marey.io._orientation import Orientation
 from marey.io.amass import write_amass
 from marey.io.bvh import write_bvh
+from marey.io.c3d import write_c3d
 from marey.io.coco import write_coco
 from marey.io.container_facts import explain_orientation
 from marey.io.gltf import write_gltf
 from marey.io.openpose import write_openpose
+from marey.io.trc import write_trc
 from marey.jobs.info import Description, Fact, Table, describe_file, show_file
 from marey.jobs.info.phrases import say_clock
 from tests.fixtures.golden_take import RIG, TIME, make_take
@@ -142,6 +146,15 @@ def test_a_take(capsys):
     assert "56 degrees" in printed
 
 
+def test_a_take_is_described_without_torch():
+    # None in sys.modules makes every `import torch` fail.
+    code = "import sys; sys.modules['torch'] = None; from marey.jobs.info import show_file as show"
+    command = [sys.executable, "-c", f"{code}; show(sys.argv[1])", str(GOLD)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.startswith(f"{GOLD}"[:40])
+
+
 def test_a_folder_that_only_calls_itself_a_take(tmp_path):
     (tmp_path / "empty.take").mkdir()
     with pytest.raises(FormatError, match="is not a take"):
@@ -195,6 +208,32 @@ def test_glb_of_marey(tmp_path):
     assert found["kind"] == "GLB of marey"
     assert (found["frames"], found["people"], found["joints"]) == (5, ["Anna"], 51)
     assert found["warnings"] == []
+
+
+def make_points() -> Keypoints3D:
+    """Two points over four frames; one is missing once."""
+    skeleton = Skeleton(name="stick", keypoints=("top", "foot"), edges=(), mirror=(0, 1))
+    position = np.zeros((1, 4, 2, 3), np.float32)
+    position[..., 0, 2], position[0, 2, 1] = 1.5, np.nan
+    return Keypoints3D(
+        skeleton=skeleton,
+        people=("Anna",),
+        time=np.arange(4) / 50,
+        position=position,
+        confidence=np.isfinite(position[..., 0]).astype(np.float32),
+        frame="world",
+    )
+
+
+@pytest.mark.parametrize(("write", "suffix"), [(write_trc, "trc"), (write_c3d, "c3d")])
+def test_points_in_space(tmp_path, write, suffix):
+    write(make_points(), tmp_path / f"stick.{suffix}")
+    found = plain(tmp_path / f"stick.{suffix}")
+    assert found["kind"] == f"{suffix.upper()} points"
+    assert (found["frames"], found["points"]) == (4, ["top", "foot"])
+    assert found["frame_rate"] == pytest.approx(50, rel=1e-3)
+    assert found["present"] == 7 / 8
+    np.testing.assert_allclose(found["bounds_m"], [[0, 0, 0], [0, 0, 1.5]], atol=1e-3)
 
 
 def write_glb(path: Path, text: bytes, *, length: int | None = None) -> Path:
@@ -449,6 +488,7 @@ def test_milliseconds_do_not_make_a_rate_variable():
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
+        ("pose2sim_single/Balancing_for_IK.trc", "TRC points"),
         ("videos/openpose_street.avi", "video"),
         ("images/dancing_sam3d.jpg", "image"),
         ("amass_samples/amass_sample.npz", "AMASS sequence"),

@@ -11,7 +11,6 @@ import numpy as np
 from marey.core import BodyMotion, Rig
 from marey.core.errors import FormatError, InputError
 from marey.io.amass import read_amass
-from marey.io.bvh import read_bvh
 from marey.io.mediapipe import is_mediapipe
 from marey.jobs.info.bodies import describe_body
 from marey.jobs.info.description import Description, Fact, Table
@@ -79,6 +78,9 @@ def describe_bvh(path: Path) -> Description:
     Raises:
         FormatError: If it is none, or damaged.
     """
+    # The rooms below this reader load torch, which no other kind of file needs.
+    from marey.io.bvh import read_bvh
+
     motion = read_bvh(path)
     facts = [*say_motion(motion), *_say_bones(motion), say_file_size(path)]
     return Description(path=path, kind="BVH motion", facts=tuple(facts))
