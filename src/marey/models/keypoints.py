@@ -18,8 +18,8 @@ The growth and the factors of shoulders, elbows, wrists, hips, knees, ankles, he
 fitted on the four views of Pose2Sim's one-person demo: 800 observations each, median error over
 1.18, against its triangulated reference, which is itself made from another network's points. Those
 of head and hands are guesses of the same order. Those of the face are the spread (1.48 times the
-median) about the labels of four faces of COCO-WholeBody and Halpe, of which a good part is the
-labels' own: the faces are 30 px wide. The errors have heavy tails (one in ten is larger
+median) about four labellings of three faces by COCO-WholeBody and Halpe, of which a good part is
+the labels' own: the faces are 30 px wide. The errors have heavy tails (one in ten is larger
 than three sigma, mostly swapped limbs): weight by sigma within a robust loss.
 """
 
