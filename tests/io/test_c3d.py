@@ -3,6 +3,7 @@
 import struct
 from dataclasses import replace
 
+import c3d
 import ezc3d
 import numpy as np
 import pytest
@@ -134,6 +135,35 @@ def test_subjects_become_people_and_angles_are_no_places(tmp_path):
     np.testing.assert_allclose(found.position[0] * 1000, position[:, :2], atol=1e-4)
     np.testing.assert_allclose(found.position[1, :, 1] * 1000, position[:, 2], atol=1e-4)
     np.testing.assert_array_equal(found.confidence[1], [[0, 1], [0, 1]])
+
+
+def test_analogue_channels_between_the_points_are_stepped_over(tmp_path):
+    random = np.random.default_rng(0)
+    file, position = ezc3d.c3d(), random.normal(0, 500, (20, 2, 3))
+    file["parameters"]["POINT"]["RATE"]["value"] = [100.0]
+    file["parameters"]["POINT"]["LABELS"]["value"] = ["a", "b"]
+    file["parameters"]["ANALOG"]["RATE"]["value"] = [1000.0]
+    file["parameters"]["ANALOG"]["LABELS"]["value"] = ["Fx", "Fy", "Fz"]
+    file["data"]["points"] = np.concatenate([position.T, np.ones((1, 2, 20))])
+    file["data"]["analogs"] = random.normal(size=(1, 3, 200))
+    file.write(str(tmp_path / "plate.c3d"))
+    found = read_c3d(tmp_path / "plate.c3d")
+    np.testing.assert_allclose(found.position[0] * 1000, position, atol=1e-3)
+
+
+def test_points_stored_as_scaled_integers(tmp_path):
+    writer, points = c3d.Writer(point_rate=50.0, point_scale=0.1), np.zeros((4, 2, 5), np.float32)
+    points[..., :3] = np.random.default_rng(0).normal(0, 500, (4, 2, 3))
+    points[1, 0, 3] = -1
+    writer.set_point_labels(["a", "b"])
+    writer.add_frames([(row, np.zeros((0, 0))) for row in points])
+    with pytest.warns(UserWarning, match="No analog"), (tmp_path / "a.c3d").open("wb") as file:
+        writer.write(file)
+    found = read_c3d(tmp_path / "a.c3d")
+    np.testing.assert_array_equal(found.confidence[0, :, 0], [1, 0, 1, 1])
+    seen = found.valid[0]
+    # The package cuts off what is below the scale of 0.1 mm.
+    np.testing.assert_allclose(found.position[0][seen] * 1000, points[seen][:, :3], atol=0.11)
 
 
 def test_what_cannot_be_written_is_refused(tmp_path):
