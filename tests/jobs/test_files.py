@@ -75,7 +75,7 @@ def test_unknown_suffixes_are_refused(take, tmp_path, name):
 
 
 def test_a_take_without_motion_has_nothing_to_export(tmp_path):
-    with pytest.raises(NothingFoundError, match="no motion"):
+    with pytest.raises(NothingFoundError, match="needs motion, which this take has not"):
         marey.export(Take(time=TIME), tmp_path / "gold.glb")
     assert list(tmp_path.iterdir()) == []
 

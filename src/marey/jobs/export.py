@@ -3,13 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from marey.core import Clip, Keypoints3D, Take
-from marey.core.errors import InputError
+from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
 from marey.io._joint_names import JointNames
 from marey.jobs.files import refuse_existing, write
 from marey.jobs.writers import check_names
+
+Need = Literal["motion", "points in space", "keypoints in images", "a video"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +56,9 @@ def export(
     path = Path(path)
     check_export(path, names=names, overwrite=overwrite, sources=[clip.path for clip in take.clips])
     choices = Choices(video=video, names=names, overwrite=overwrite, progress=progress)
-    return tuple(DOORS[path.suffix.lower()](take, path, choices))
+    _check_needs(take, path, choices)
+    _, writer = DOORS[path.suffix.lower()]
+    return tuple(writer(take, path, choices))
 
 
 def check_export(
@@ -119,19 +124,40 @@ def _write_overlay(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
     return [path]
 
 
-DOORS: dict[str, Callable[[Take, Path, Choices], Sequence[Path]]] = {
-    ".glb": _write_motion,
-    ".bvh": _write_motion,
-    ".npz": _write_motion,
-    ".trc": _write_points,
-    ".c3d": _write_points,
-    ".csv": _write_table,
-    ".parquet": _write_table,
-    ".json": _write_coco,
-    ".openpose": _write_openpose,
-    ".mp4": _write_overlay,
+DOORS: dict[str, tuple[Need, Callable[[Take, Path, Choices], Sequence[Path]]]] = {
+    ".glb": ("motion", _write_motion),
+    ".bvh": ("motion", _write_motion),
+    ".npz": ("motion", _write_motion),
+    ".trc": ("points in space", _write_points),
+    ".c3d": ("points in space", _write_points),
+    ".csv": ("points in space", _write_table),
+    ".parquet": ("points in space", _write_table),
+    ".json": ("keypoints in images", _write_coco),
+    ".openpose": ("keypoints in images", _write_openpose),
+    ".mp4": ("a video", _write_overlay),
 }
-"""What a take can be written as, by suffix."""
+"""What a take can be written as, by suffix: what it must have for it, and the writer."""
+
+
+def _check_needs(take: Take, path: Path, choices: Choices) -> None:
+    """Refuse formats that hold what the take does not have.
+
+    Raises:
+        NothingFoundError: With what is possible instead.
+    """
+    has: dict[Need, bool] = {
+        "motion": any(person.motion for person in take.people),
+        "points in space": any(person.motion or person.keypoints3d for person in take.people),
+        "keypoints in images": any(person.keypoints2d for person in take.people),
+        "a video": bool(take.clips) or choices.video is not None,
+    }
+    need, _ = DOORS[path.suffix.lower()]
+    if has[need]:
+        return
+    possible = [suffix for suffix, (other, _) in DOORS.items() if has[other]]
+    instead = f"it can be exported to {', '.join(possible)}" if possible else "it is empty"
+    hint = "; give one with --video (in Python video=...)" if need == "a video" else ""
+    raise NothingFoundError(f"{path.name} needs {need}, which this take has not{hint}; {instead}")
 
 
 def points_in_space(take: Take) -> Keypoints3D:
