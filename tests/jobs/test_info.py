@@ -1,9 +1,11 @@
 """`marey info`: every kind of file is described truly, and everything else in one sentence."""
 
+import io
 import json
 import struct
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -407,6 +409,36 @@ def test_damaged_files_end_in_one_sentence(tmp_path, seed, capsys):
             assert error.exit_code == 2
             assert path.name in str(error)
             assert "\n" not in str(error)
+
+
+def spoil_member(path: Path, arrays: dict[str, np.ndarray], rng: np.random.Generator) -> Path:
+    """Write an .npz file whose checksums are right and one of whose array headers is wrong."""
+    victim = rng.choice(sorted(arrays))
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            memory = io.BytesIO()
+            np.save(memory, array)
+            content = bytearray(memory.getvalue())
+            if name == victim:
+                for _ in range(rng.integers(1, 4)):
+                    content[rng.integers(128)] = rng.integers(256)
+            archive.writestr(f"{name}.npy", bytes(content))
+    return path
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_damaged_headers_of_arrays_end_in_one_sentence(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    light = find_asset("demo", "balance.mp4").parents[1] / "marey-h" / "body_light.npz"
+    amass = {"poses": np.zeros((4, 156)), "trans": np.zeros((4, 3)), "mocap_framerate": np.ones(())}
+    body = dict(np.load(light))
+    for number in range(5):
+        for name, arrays in (("amass", amass), ("body", body)):
+            path = spoil_member(tmp_path / f"{name}{number}.npz", arrays, rng)
+            try:
+                describe_file(path)
+            except MareyError as error:
+                assert "\n" not in str(error)
 
 
 # What marey does not know.

@@ -1,7 +1,9 @@
 """Reading the arrays of body files, `.npz` and `.pkl`, without executing anything in them."""
 
 import hashlib
+import tokenize
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,12 @@ OPTIONAL = (
     *("joint_names", "landmark_names", "landmark_joint", "landmark_template"),
     "landmark_shapedirs",
 )
+
+_FAULTS = (
+    *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, SyntaxError, ValueError),
+    *(EOFError, OSError, MemoryError, NotImplementedError, RuntimeError),
+)
+"""What damaged archives and headers of arrays make the standard library and NumPy raise."""
 
 
 def read_body_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -59,7 +67,7 @@ def _read_npz(path: Path) -> dict[str, object]:
             for key in (*REQUIRED, *OPTIONAL):
                 if f"{key}.npy" in archive.namelist():
                     content[key] = _read_member(archive, f"{key}.npy")
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
+    except _FAULTS as error:
         raise FormatError(f"{path}: not a readable .npz file ({error})") from error
     return content
 
@@ -69,6 +77,8 @@ def _read_member(archive: zipfile.ZipFile, name: str) -> object:
         raise FormatError(f"{name} claims more than {MAX_BYTES} bytes")
     with archive.open(name) as stream:
         version = np.lib.format.read_magic(stream)
+        if version not in ((1, 0), (2, 0)):
+            raise FormatError(f"{name} has version {version} of the .npy format; expected 1 or 2")
         read_header = getattr(np.lib.format, f"read_array_header_{version[0]}_0")
         shape, _, dtype = read_header(stream)
         if dtype.hasobject:

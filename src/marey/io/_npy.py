@@ -4,6 +4,7 @@ Arrays are little-endian and in C order. They are written in blocks, so that a m
 never has to fit into memory, and opened read only, large ones as maps. Nothing is ever unpickled.
 """
 
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def open_npy(
                 raise ValueError("not version 1.0 of the format")
             found_shape, fortran, found_dtype = npy_format.read_array_header_1_0(file)
             offset = file.tell()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, SyntaxError, MemoryError, tokenize.TokenError) as error:
         raise FormatError(
             f"{path} is not the array it should be ({error}); expected {expected}"
         ) from error

@@ -23,7 +23,9 @@ Where the format and marey differ:
 - `dmpls` (soft tissue) are written as zeros, since many readers insist on the key.
 """
 
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -203,10 +205,21 @@ def _load_npz(path: Path) -> dict[str, Any]:
             raise FormatError(f"{path} unpacks to {size / 1e9:.0f} GB; a sequence has far less")
         wanted = ("poses", "trans", "betas", *_RATE_KEYS, "marey_body", *_MAREY_NUMBERS)
         with np.load(path, allow_pickle=False) as file:
-            return {key: file[key] for key in wanted if key in file}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError) as error:
+            found = {key: file[key] for key in wanted if key in file}
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, *_HEADER_FAULTS) as error:
         raise FormatError(f"{path} is not an AMASS .npz file ({error})") from error
+    # NumPy hands out the bytes of members that do not begin as arrays do.
+    strange = [key for key, value in found.items() if not isinstance(value, np.ndarray)]
+    if strange:
+        raise FormatError(f"{path}: '{strange[0]}' is damaged; copy the file again")
+    return found
 
+
+_HEADER_FAULTS = (
+    *(zlib.error, tokenize.TokenError, SyntaxError, MemoryError),
+    *(NotImplementedError, RuntimeError),
+)
+"""What else damaged members and headers of arrays make the standard library and NumPy raise."""
 
 _RATE_KEYS = ("mocap_framerate", "mocap_frame_rate")
 
