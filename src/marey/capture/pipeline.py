@@ -10,23 +10,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from threading import Lock
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from marey.body import Body
+from marey.capture.everyone import InMemory, find_world_of, fit_everyone
 from marey.capture.fit_body import FitOptions
-from marey.capture.fit_person import Bodies, fit_person, make_bodies
 from marey.capture.observe import PinholeView
 from marey.capture.people import name_people, to_person
-from marey.capture.place_in_world import find_shared_world, to_world
+from marey.capture.place_in_world import to_world
 from marey.capture.shots import ShotCutFinder
-from marey.capture.threads import one_thread_each, side_by_side
 from marey.capture.track import FollowedPerson, PeopleTracker, TrackOptions
 from marey.capture.world import World
-from marey.core import BodyMotion, Cameras, Clip, Person, Skeleton, Take, Tracks
+from marey.core import Cameras, Clip, Person, Skeleton, Take, Tracks
 from marey.core.errors import NothingFoundError
 from marey.core.progress import Progress, silent
 from marey.io.video import Frame
@@ -176,7 +174,7 @@ def fit_people(
     progress: Progress = silent,
     timings: Timings | None = None,
 ) -> Take:
-    """Fit a body to everyone and place them in one world.
+    """Fit a body to everyone and place them in one world, all in memory.
 
     Returns:
         A take with one static camera; people who are never seen well enough keep their keypoints
@@ -186,64 +184,33 @@ def fit_people(
         NothingFoundError: If nobody is seen well enough to fit a body.
     """
     timings = timings or Timings()
-    bodies = make_bodies(body)
+    archive = InMemory(seen.people)
     with timings.measure("fit"):
-        motions = _fit_everyone(bodies, seen, view, options, progress)
-    if not any(motions):
-        raise NothingFoundError(
-            f"people were found in {seen.clip.path.name}, but none is seen well enough to fit a "
-            "body; more of the body must be in view"
+        fit_everyone(
+            archive,
+            body=body,
+            view=view,
+            options=options.fit,
+            workers=options.workers,
+            progress=progress,
         )
     with timings.measure("world"), torch.inference_mode():
-        world = find_shared_world(body, [motion for motion in motions if motion])
+        world = find_world_of(archive, body=body, name=seen.clip.path.name)
         people = tuple(
             replace(person, motion=motion and to_world(body, motion, world))
-            for person, motion in zip(seen.people, motions, strict=True)
+            for person, motion in zip(seen.people, archive.motions, strict=True)
         )
     return Take(
         time=seen.clip.time,
         clips=(seen.clip,),
-        cameras=_camera(seen.clip, view, world),
+        cameras=make_camera(seen.clip, view, world),
         tracks=(seen.tracks,),
         people=people,
     )
 
 
-def _fit_everyone(
-    bodies: Bodies,
-    seen: Seen,
-    view: PinholeView,
-    options: CaptureOptions,
-    progress: Progress,
-) -> Sequence[BodyMotion | None]:
-    # The body passes every frame of a person twice, each hand once.
-    total = sum(person.num_frames for person in seen.people) * (2 + len(bodies.hands))
-    done, lock = 0, Lock()
-
-    def advance(frames: int) -> None:
-        nonlocal done
-        with lock:
-            done += frames
-            progress("fit", min(done, total), total)
-
-    def fit(person: Person) -> BodyMotion | None:
-        assert person.keypoints3d is not None
-        return fit_person(
-            bodies,
-            person.keypoints2d[0],
-            person.keypoints3d,
-            view,
-            options=options.fit,
-            advance=advance,
-        )
-
-    with one_thread_each():
-        motions = side_by_side(fit, seen.people, workers=options.workers)
-    progress("fit", total, total)
-    return motions
-
-
-def _camera(clip: Clip, view: PinholeView, world: World) -> Cameras:
+def make_camera(clip: Clip, view: PinholeView, world: World) -> Cameras:
+    """Return the one static camera of a monocular capture."""
     K = np.array([[view.focal, 0, view.centre[0]], [0, view.focal, view.centre[1]], [0, 0, 1]])
     pose: Float[np.ndarray, 7] = world.T_cam_world()
     return Cameras(
