@@ -1,8 +1,11 @@
 """`write_report`: from a take on disk to one file, whole or not at all."""
 
+import json
+
 import numpy as np
 import pytest
 
+from marey import cli
 from marey.core import Clip
 from marey.core.errors import FormatError, InputError, OutputExistsError
 from marey.io.take import write_take
@@ -40,6 +43,38 @@ def test_a_moved_video(take, tmp_path):
     write_video(video, (grey for _ in range(12)), frame_rate=30)
     page = write_report(take, video=video).read_text(encoding="utf-8")
     assert "data:image/jpeg" in page
+
+
+@pytest.mark.parametrize(
+    "notes",
+    ['{"seconds": [], "host": 3, "finished": 7}',
+     '{"seconds": {"a": -1, "b": 1e999, "c": true, "d": "x"}, "total_seconds": "long"}',
+     '{"seconds": {"\\ud800": 1}, "finished": "\\ud800", "host": {"a": "<b>"}}',
+     '{"seconds": {"a": 1' + "0" * 400 + '}, "frames_per_second": NaN}'],
+)  # fmt: skip
+def test_strange_notes_of_a_run_do_no_harm(take, notes):
+    (take / "run.json").write_text(notes)
+    page = write_report(take).read_text(encoding="utf-8")
+    assert page.endswith("</html>\n") and "<b>&lt;" not in page and "<b>\n" not in page
+
+
+@pytest.mark.parametrize("notes", ["[1, 2]", "null", "{", "[" * 100_000, " " * 2**21])
+def test_notes_that_are_none_are_refused(take, notes):
+    (take / "run.json").write_text(notes)
+    with pytest.raises(FormatError, match=r"run\.json"):
+        write_report(take)
+
+
+def test_the_command(take, capsys):
+    cli.main(["report", str(take), "--json"])
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {
+        "written": [str(take.with_name("dance.html"))]
+    }
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["report", str(take)])
+    assert stop.value.code == 2 and "exists already" in capsys.readouterr().err
+    cli.main(["report", str(take), "-o", str(take.with_name("other.html"))])
+    assert capsys.readouterr().out == f"wrote {take.with_name('other.html')}\n"
 
 
 def test_a_video_of_another_size_is_another_video(take, tmp_path):

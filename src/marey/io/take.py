@@ -20,7 +20,7 @@ plain .npy: little-endian, C order, float32 but for clocks. Further clocks (`*.t
 where they differ from the common one. Skeletons and rigs are written out in full in `take.toml`, so
 a take explains itself. Person and view names that cannot be file names get others; `take.toml`
 holds both. A clip's path is relative to the folder the take lies in if the clip lies below it, else
-absolute. Sizes and SHA-256 of all files stand in `take.toml`; `run.json` is not listed, so that
+absolute. A clip that is a part of its file has `first` and `step`, counted in the file's frames. Sizes and SHA-256 of all files stand in `take.toml`; `run.json` is not listed, so that
 equal takes have equal headers. Provenance that is None is left out.
 
 Format version history:
@@ -50,6 +50,7 @@ FORMAT = "marey-take"
 VERSION = 1
 RUN_NOTES = "run.json"
 MAX_HEADER_BYTES = 2**28
+MAX_RUN_BYTES = 2**20
 
 Header = dict[str, Any]
 
@@ -110,15 +111,20 @@ def read_run(path: str | Path) -> dict[str, Any]:
     """Read the timings and host facts of a take; empty if none were kept.
 
     Raises:
-        FormatError: If they are no JSON.
+        FormatError: If they are no table in JSON.
     """
     notes = Path(path) / RUN_NOTES
     if not notes.is_file():
         return {}
+    if notes.stat().st_size > MAX_RUN_BYTES:
+        raise FormatError(f"{notes} is larger than any notes of a run; delete it")
     try:
-        return json.loads(notes.read_text(encoding="utf-8"))
-    except ValueError as error:
+        run = json.loads(notes.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise FormatError(f"{notes} is not JSON ({error}); delete it") from error
+    if not isinstance(run, dict):
+        raise FormatError(f"{notes} is not a table in JSON; delete it")
+    return run
 
 
 def write_header(folder: Path, header: Header, entries: list[dict[str, Any]]) -> None:

@@ -54,7 +54,8 @@ def write_report(
     )
     page = render_page(report)
     with atomic_path(path, overwrite=overwrite) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        # Half characters, which JSON can hold, have no bytes of their own.
+        temporary.write_text(page, encoding="utf-8", errors="replace")
     return path
 
 

@@ -130,6 +130,21 @@ def test_the_numbers_are_those_of_the_scene(full_page):
     assert [c for c in row(page, "people") if c][:2] == ["8.0 s", "80 %"]
 
 
+def test_findings_of_one_kind_stand_together():
+    take = standing_take(standing_motion(slide=0.3, height=-0.07))
+    first = take.people[0]
+    motion = standing_motion(slide=0.4, height=-0.07, name="Berta")
+    second = replace(first, name="Berta", keypoints2d=(), motion=motion)
+    page = read(replace(take, people=(first, second)))
+    lines = [line for line in page.text.split("\n") if line.strip()]
+    # One sentence for both, then who and when; of different sentences, each with its own.
+    at = lines.index("Below the floor")
+    assert lines[at + 1] == "Feet or other parts up to 7 cm below the floor."
+    assert [line.split(":")[0] for line in lines[at + 2 : at + 4]] == ["Anna", "Berta"]
+    at = lines.index("Sliding feet")
+    assert "30 cm/s" in lines[at + 1] and "40 cm/s" in lines[at + 2]
+
+
 def test_pictures_show_the_body(full_page):
     images = Page(full_page).find("img")
     assert 4 <= len(images) <= 6
