@@ -37,7 +37,7 @@ def take(tmp_path) -> Take:
     people = (anna, *(_renamed(anna, name) for name in ("anna", "02")))
     # The last has no motion.
     people = (*people[:2], replace(people[2], motion=None))
-    clip = Clip(path=video, size=(64, 48), time=TIME, cuts=(2,))
+    clip = Clip(path=video, size=(64, 48), time=TIME, cuts=(2,), first=7, step=3)
     return Take(
         time=TIME,
         clips=(clip,),
@@ -122,6 +122,7 @@ def test_people_are_read_one_by_one(take, tmp_path):
     assert len(reader) == 3
     assert reader.take.people == ()
     assert reader.take.provenance == take.provenance
+    assert (reader.take.clips[0].first, reader.take.clips[0].step) == (7, 3)
     person = reader.read_person(1)
     assert person.name == "anna"
     np.testing.assert_array_equal(

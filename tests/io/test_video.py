@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from marey.core.errors import FormatError, InputError
-from marey.io.video import describe_clip, probe_clip, read_frames
+from marey.io.video import describe_clip, probe_clip, read_frames, select_frames
 from tests.io.clips import frame_of, make_video
 
 UNEVEN = np.concatenate([[0.0], np.cumsum(np.random.default_rng(7).uniform(0.01, 0.1, 49))])
@@ -216,3 +216,41 @@ def test_memory_does_not_grow_with_length(tmp_path):
     (num_short, peak_short), (num_long, peak_long) = peak_memory_kb(short), peak_memory_kb(long)
     assert (num_short, num_long) == (50, 500)
     assert peak_long < peak_short + 20_000  # 20 MB: allocator noise, 5 % of the frames' size
+
+
+@pytest.mark.parametrize("name", ["part.mp4", "part.mkv", "part.avi", "part.webm"])
+@pytest.mark.parametrize(
+    ("start", "end", "every"),
+    [(None, None, 1), (0.5, None, 1), (None, 1.0, 3), (0.71, 1.33, 1), (0.2, 1.5, 4)],
+)
+def test_a_part_has_the_frames_and_times_of_the_whole(tmp_path, name, start, end, every):
+    time = UNEVEN if not name.endswith((".avi", ".webm")) else EVEN
+    options = {"codec": "libvpx"} if name.endswith(".webm") else {}
+    whole = probe_clip(make_video(tmp_path / name, time, **options))
+    part = select_frames(whole, start=start, end=end, every=every)
+    moments = whole.time - whole.time[0]
+    inside = (moments >= (start or 0) - 5e-4) & (moments < (9 if end is None else end) - 5e-4)
+    expected = np.flatnonzero(inside)[::every]
+    np.testing.assert_array_equal(part.time, whole.time[expected])
+    frames = list(read_frames(part))
+    assert [frame.index for frame in frames] == [*range(len(expected))]
+    assert [frame.time for frame in frames] == part.time.tolist()
+    assert [frame_of(frame.image) for frame in frames] == [i % 30 for i in expected]
+    few = [frame.index for frame in read_frames(part, start=2, stop=9, every=3)]
+    assert few == [*range(len(expected))][2:9:3]
+
+
+def test_a_part_of_a_folder_of_images(tmp_path):
+    for index in range(8):
+        cv2.imwrite(str(tmp_path / f"{index}.png"), np.full((16, 16, 3), 30 * index, np.uint8))
+    part = select_frames(probe_clip(tmp_path), start=0.06, every=2)
+    assert [int(frame.image.mean()) // 30 for frame in read_frames(part)] == [2, 4, 6]
+
+
+@pytest.mark.parametrize(("start", "end"), [(5.0, None), (0.5, 0.5), (0.501, 0.502), (1.0, 0.5)])
+def test_a_part_without_frames_is_refused(tmp_path, start, end):
+    clip = probe_clip(make_video(tmp_path / "a.mp4", EVEN))
+    with pytest.raises(InputError, match=r"no frame of a\.mp4 lies between"):
+        select_frames(clip, start=start, end=end)
+    with pytest.raises(InputError, match="at least 1"):
+        select_frames(clip, every=0)

@@ -21,6 +21,10 @@ class Clip:
     """Presentation time of each frame in s, float64, starting at the first frame's own time."""
     cuts: tuple[int, ...] = ()
     """Frames at which a new shot begins (never 0)."""
+    first: int = 0
+    """Frame of the file that is the clip's first; a clip may be a part of its file."""
+    step: int = 1
+    """Frames of the file from one of the clip's to the next."""
 
     @property
     def num_frames(self) -> int:

@@ -83,6 +83,8 @@ class PartsReader:
             size=(width, height),
             time=time,
             cuts=tuple(_whole(cut) for cut in row["cuts"]),
+            first=_whole(row.get("first", 0)),
+            step=max(1, _whole(row.get("step", 1))),
         )
 
     def read_tracks(self, table: Table) -> Tracks:

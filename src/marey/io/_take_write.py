@@ -67,6 +67,9 @@ def describe_clip(clip: Clip, files: FileList, time_name: str, home: Path) -> Ta
         "size": list(clip.size),
         "time": files.add_time(time_name, clip.time),
         "cuts": list(clip.cuts),
+        # Of whole files, which most clips are, nothing is said.
+        "first": clip.first or None,
+        "step": clip.step if clip.step > 1 else None,
         **describe_source(clip.path),
     }
 

@@ -20,8 +20,9 @@ plain .npy: little-endian, C order, float32 but for clocks. Further clocks (`*.t
 where they differ from the common one. Skeletons and rigs are written out in full in `take.toml`, so
 a take explains itself. Person and view names that cannot be file names get others; `take.toml`
 holds both. A clip's path is relative to the folder the take lies in if the clip lies below it, else
-absolute. A clip that is a part of its file has `first` and `step`, counted in the file's frames. Sizes and SHA-256 of all files stand in `take.toml`; `run.json` is not listed, so that
-equal takes have equal headers. Provenance that is None is left out.
+absolute. A clip that is a part of its file has `first` and `step`, counted in the file's frames.
+Sizes and SHA-256 of all files stand in `take.toml`; `run.json` is not listed, so that equal takes
+have equal headers. Provenance that is None is left out.
 
 Format version history:
 

@@ -11,7 +11,7 @@ then the indices jump, and each frame still carries the index and time it has in
 """
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,7 @@ __all__ = [
     "open_video_writer",
     "probe_clip",
     "read_frames",
+    "select_frames",
     "write_video",
 ]
 
@@ -99,6 +100,38 @@ def probe_clip(path: str | Path, *, frame_rate: float = 30.0) -> Clip:
     return describe_clip(path, frame_rate=frame_rate).clip
 
 
+def select_frames(
+    clip: Clip, *, start: float | None = None, end: float | None = None, every: int = 1
+) -> Clip:
+    """Return the part of a clip between two moments.
+
+    Args:
+        clip: A whole clip.
+        start: First moment, s from the clip's first frame; None for the beginning.
+        end: Moment at which the part ends, not included; None for the end.
+        every: Step; 2 takes every other frame.
+
+    Returns:
+        A clip whose clock keeps the times of the frames it has.
+
+    Raises:
+        InputError: If no frame is left, or the step is below 1.
+    """
+    if every < 1:
+        raise InputError(f"the step from frame to frame must be at least 1, got {every}")
+    # What is written with three decimals means the frame that is shown then.
+    moments = clip.time - clip.time[0] + 5e-4
+    first = 0 if start is None else int(np.searchsorted(moments, start))
+    stop = len(moments) if end is None else int(np.searchsorted(moments, end))
+    if stop <= first:
+        length = float(clip.time[-1] - clip.time[0])
+        raise InputError(
+            f"no frame of {clip.path.name} lies between {start or 0.0:g} s and "
+            f"{length if end is None else end:g} s; its last frame is at {length:.2f} s"
+        )
+    return replace(clip, time=clip.time[first:stop:every], first=first, step=every)
+
+
 def read_frames(
     clip: Clip | str | Path,
     *,
@@ -137,12 +170,29 @@ def read_frames(
 
 
 def _decode_clip(clip: Clip, frames: range) -> Generator[Frame, None, None]:
+    if (clip.first, clip.step) != (0, 1):
+        yield from _decode_part(clip, frames)
+        return
     if clip.path.is_dir() or is_image(clip.path):
         pictures = read_image_frames(clip, frames)
     else:
         pictures = _decode_video(clip, frames)
     for index, image in pictures:
         yield Frame(index=index, time=float(clip.time[index]), image=image)
+
+
+def _decode_part(clip: Clip, frames: range) -> Generator[Frame, None, None]:
+    """Decode frames of a clip that is a part of its file, by the clock of the whole file."""
+    if not frames:
+        return
+    wanted = range(
+        clip.first + clip.step * frames[0],
+        clip.first + clip.step * frames[-1] + 1,
+        clip.step * frames.step,
+    )
+    for frame in _decode_clip(probe_clip(clip.path), wanted):
+        index = (frame.index - clip.first) // clip.step
+        yield Frame(index=index, time=float(clip.time[index]), image=frame.image)
 
 
 def _decode_video(
@@ -193,11 +243,15 @@ def _seek(source: Source, time: float) -> bool:
 
 
 def _index_frames(source: Source, clip: Clip) -> Generator[tuple[int, VideoFrame], None, None]:
-    position = {time: index for index, time in enumerate(clip.time.tolist())}
     clock, previous = make_clock(source), -1
     for frame in source.decode():
-        found = None if source.is_counted else position.get(clock.tick(frame.pts))
+        found = None if source.is_counted else _find_time(clip, clock.tick(frame.pts))
         index = previous + 1 if found is None else found
         if previous < index < clip.num_frames:
             yield index, frame
             previous = index
+
+
+def _find_time(clip: Clip, time: float) -> int | None:
+    index = int(np.searchsorted(clip.time, time))
+    return index if index < clip.num_frames and clip.time[index] == time else None
