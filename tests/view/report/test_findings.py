@@ -108,7 +108,15 @@ def test_out_of_the_picture_and_small():
     assert "Out of frame" in find(near)
     small = take.people[0].keypoints2d[0].position * np.float32(0.1)
     found = find(change_person(change_points(take, position=small), motion=None))
-    assert {"Small in the picture", "No motion"} == found.keys()
+    assert {"Small in the picture", "Keypoints only"} == found.keys()
+
+
+def test_one_person_without_a_motion_among_others():
+    take = standing_take(standing_motion())
+    points = replace(take.people[0].keypoints2d[0], people=("Bea",))
+    bea = replace(take.people[0], name="Bea", motion=None, keypoints2d=(points,))
+    found = find(replace(take, people=(*take.people, bea)))
+    assert found.keys() == {"No motion"} and found["No motion"].who == "Bea"
 
 
 def test_cuts(tmp_path):

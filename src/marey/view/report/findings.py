@@ -43,7 +43,7 @@ class Finding:
 
 def find_all(take: Take, people: tuple[PersonFigures, ...]) -> tuple[Finding, ...]:
     """Return all findings, the serious ones first, each kind together."""
-    found = list(_cuts(take))
+    found = [*_cuts(take), *_keypoints_only(take)]
     for rule in _RULES:
         for person in people:
             found += rule(take, person)
@@ -62,12 +62,18 @@ def _cuts(take: Take) -> Iterator[Finding]:
             )
 
 
+def _keypoints_only(take: Take) -> Iterator[Finding]:
+    if take.people and not any(person.motion for person in take.people):
+        text = "No body was fitted to anyone in this take, so nothing is known of the motion."
+        yield Finding(kind="Keypoints only", text=text, serious=False)
+
+
 def _no_motion(take: Take, person: PersonFigures) -> Iterator[Finding]:
     if person.problem:
         yield Finding(
             kind="Motion not drawn", who=person.name, text=f"{person.problem}.", serious=False
         )
-    elif not person.presence.has_motion and person.sight is not None:
+    elif not person.presence.has_motion and any(other.motion for other in take.people):
         yield Finding(
             kind="No motion",
             who=person.name,

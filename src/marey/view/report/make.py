@@ -94,7 +94,7 @@ def _draw(
     except MareyError as error:
         if clip is not None:
             raise
-        return (), f"the video could not be read ({error})", False
+        return (), f"the video could not be read ({error}); say where it is with --video", False
     is_static = take.cameras is None or take.cameras.T_cam_world.shape[1] == 1
     return posters, "no moment of the take is in the video", is_static and check.suspected
 

@@ -10,7 +10,7 @@ from marey.core import Skeleton
 CONFIDENT = 0.3
 """Confidence from which a keypoint counts as seen."""
 
-_FINGER = re.compile(r"(left|right)_(hand_wrist|hand|(thumb|index|middle|ring|pinky)\d)")
+_FINGER = re.compile(r"(left|right)_(hand_wrist|hand|(thumb|index|middle|ring|pinky)\d(_end)?)")
 _FOOT = re.compile(r"(left|right)_(heel|big_toe|small_toe|foot_index|foot)")
 _BODY = re.compile(r"(left|right)_(shoulder|elbow|wrist|hip|knee|ankle)")
 
