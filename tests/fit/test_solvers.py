@@ -9,7 +9,7 @@ import torch
 from marey.fit.chain import Pose, exp_so3, log_so3, place, step
 from marey.fit.costs import PointAnchor, RelativePoints, Reprojection, RotationPrior
 from marey.fit.frames import LmOptions, _bordered_step, solve_frames, solve_shared_shape
-from marey.fit.problem import Problem, pose_columns, spread
+from marey.fit.problem import Problem, pose_columns
 from marey.fit.sequence import (
     SequenceOptions,
     Smoothness,
@@ -81,12 +81,13 @@ def test_normal_equations_agree_with_finite_differences():
         prior=prior,
         active=pose_columns(chain, shape=True),
     )
-    _, gradient = problem.normal(pose)
-    for column in range(len(problem.active)):
+    state = problem.evaluate(pose)
+    gradient = torch.from_numpy(problem.rows(state).right)
+    for column in range(problem.layout.num_columns):
         delta = torch.zeros_like(gradient)
         delta[:, column] = 1e-6
-        above = problem.loss(step(chain, pose, spread(problem, delta)))
-        below = problem.loss(step(chain, pose, spread(problem, -delta)))
+        above = problem.loss(problem.step(state.pose, delta))
+        below = problem.loss(problem.step(state.pose, -delta))
         # The loss is a sum of squares, so its derivative is twice J^T r.
         expected = (above - below) / 2e-6 / 2
         torch.testing.assert_close(gradient[:, column], expected, rtol=1e-5, atol=1e-3)
@@ -283,9 +284,10 @@ def test_the_band_holds_the_whole_system():
     problem, smoothness = problem_of(chain, truth), smooth(chain)
     coupling = _Coupling(problem, time, smoothness)
     held = torch.zeros(6, dtype=torch.bool)
-    ours = _banded_step(problem, pose, coupling, held, 0.5)
+    system = problem.dense(problem.evaluate(pose))
+    ours = _banded_step(system, pose, coupling, held, 0.5)
     assert ours is not None
-    hessian, gradient = problem.normal(pose)
+    hessian, gradient = system.hessian, system.gradient
     width = gradient.shape[1]
     dense = torch.block_diag(*hessian.double()) + 0.5 * torch.eye(6 * width).double()
     right = gradient.double().flatten()
@@ -332,7 +334,8 @@ def test_shared_shape_agrees_with_solving_everything_at_once():
     chain = small_chain(torch.float64)
     truth = random_pose(chain, 4, seed=5)
     problem = problem_of(chain, truth, shape=True)
-    hessian, gradient = problem.normal(standing(truth))
+    system = problem.dense(problem.evaluate(standing(truth)))
+    hessian, gradient = system.hessian, system.gradient
     num_shape, split = 2, hessian.shape[-1] - 2
     dense = torch.block_diag(*hessian[:, :split, :split], hessian[:, split:, split:].sum(0))
     for frame in range(4):

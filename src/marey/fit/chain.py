@@ -56,9 +56,12 @@ class Pose:
     translation: Float[Tensor, "B 3"]
     """Position of the root joint, m."""
     shape: Float[Tensor, "B S"]
+    shift: Float[Tensor, "B G 3"] | None = None
+    """Where the G groups of relative points lie, m; None while nobody has asked."""
 
     def __getitem__(self, index: Tensor | slice) -> "Pose":
-        return Pose(self.rotation[index], self.translation[index], self.shape[index])
+        shift = None if self.shift is None else self.shift[index]
+        return Pose(self.rotation[index], self.translation[index], self.shape[index], shift)
 
     def __len__(self) -> int:
         return len(self.translation)

@@ -1,9 +1,10 @@
-"""Costs: each one screen, each a whitened residual with its analytic Jacobian.
+"""Costs: each one screen, each with its analytic derivatives.
 
-A cost turns the current state of B independent problems into `Linear(residual, jacobian)`:
-residuals divided by their sigma, so that one means one standard deviation. Missing measurements
-have weight zero. Robust kernels reweight rows (iteratively reweighted least squares). Every
-Jacobian here is compared with finite differences in float64 by the tests.
+A cost on points turns where the points of B problems are into a `Pull`: the cost, and its gradient
+and Gauss-Newton matrix by every point (`forces` says why that is enough). Residuals are divided by
+their sigma, so that one means one standard deviation; missing measurements have weight zero; robust
+kernels reweight (iteratively reweighted least squares). Every derivative here is compared with
+finite differences in float64 by the tests.
 """
 
 from dataclasses import dataclass
@@ -12,19 +13,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from marey.fit.chain import Placed, Pose, log_so3
+from marey.fit.chain import Pose, log_so3
+from marey.fit.forces import Pull
 from marey.geometry.rotation import skew
 
 _NEAR = 0.1
 """Nearest depth at which a point is projected, m."""
-
-
-@dataclass(frozen=True, slots=True)
-class Linear:
-    """R whitened residuals of B problems and their derivatives by the P pose parameters."""
-
-    residual: Float[Tensor, "B R"]
-    jacobian: Float[Tensor, "B R P"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,35 +36,34 @@ class Reprojection:
     centre: Float[Tensor, "2"]
     width: float = 4.0
 
-    def residual(self, placed: Placed) -> Float[Tensor, "B R"]:
-        """Whitened, unweighted residuals."""
-        return self._difference(placed).flatten(1)
-
-    def _difference(self, placed: Placed) -> Float[Tensor, "B K 2"]:
-        x, y, z = placed.points.unbind(-1)
+    def residual(self, points: Float[Tensor, "B K 3"]) -> Float[Tensor, "B K 2"]:
+        """Whitened residuals."""
+        x, y, z = points.unbind(-1)
         # A point at or behind the camera has no image; it is held in front to keep the sign.
         z = z.clamp_min(_NEAR)
         image = torch.stack([x / z, y / z], -1) * self.focal + self.centre
         return (image - self.observed) * self.weight.unsqueeze(-1)
 
-    def loss(self, placed: Placed) -> Float[Tensor, "B"]:
-        """Robust cost of each problem."""
-        squared = self._difference(placed).square().sum(-1)
-        return geman_mcclure(squared, self.width).sum(-1)
-
-    def linearise(self, placed: Placed, by_pose: Float[Tensor, "B K 3 P"]) -> Linear:
-        """Residuals and Jacobian, rows scaled by the square root of the robust weight."""
-        difference = self._difference(placed)
-        root = geman_mcclure_weight(difference.square().sum(-1), self.width).sqrt()
-        x, y, z = placed.points.unbind(-1)
+    def pull(self, points: Float[Tensor, "B K 3"]) -> Pull:
+        """Cost, gradient and Gauss-Newton matrix by every point."""
+        u, v = self.residual(points).unbind(-1)
+        squared = u * u + v * v
+        robust = geman_mcclure_weight(squared, self.width)
+        x, y, z = points.unbind(-1)
         inverse = 1 / z.clamp_min(_NEAR)
-        scale = (self.focal * inverse * self.weight * root).unsqueeze(-1)
-        # Held at the near limit, a point's depth does not change its image.
+        scale = self.focal * inverse * self.weight
+        # d(u, v)/d(x, y, z) = scale * ((1, 0, -a), (0, 1, -b)). Held at the near limit, a point's
+        # depth does not change its image.
         by_depth = inverse * (z > _NEAR)
-        du = scale * (by_pose[:, :, 0] - (x * by_depth).unsqueeze(-1) * by_pose[:, :, 2])
-        dv = scale * (by_pose[:, :, 1] - (y * by_depth).unsqueeze(-1) * by_pose[:, :, 2])
-        return Linear(
-            (difference * root.unsqueeze(-1)).flatten(1), torch.stack([du, dv], 2).flatten(1, 2)
+        a, b = x * by_depth, y * by_depth
+        pushed, stiff, none = robust * scale, robust * scale.square(), torch.zeros_like(scale)
+        return Pull(
+            point=slice(None),
+            loss=geman_mcclure(squared, self.width).sum(-1),
+            gradient=torch.stack([pushed * u, pushed * v, -pushed * (a * u + b * v)], -1),
+            hessian=torch.stack(
+                [stiff, none, -stiff * a, stiff, -stiff * b, stiff * (a * a + b * b)], -1
+            ),
         )
 
 
@@ -78,8 +71,9 @@ class Reprojection:
 class RelativePoints:
     """3D landmarks known up to a translation, in the axes of the fit's frame of reference.
 
-    Both sides are centred on their weighted mean, so only the constellation counts. `weight` is
-    1 / sigma per coordinate: depth from one view deserves less trust than width and height.
+    The translation is a parameter of the problem like any other (`Pose.shift`), estimated with the
+    pose under the same robust weights. `weight` is 1 / sigma per coordinate: depth from one view
+    deserves less trust than width and height.
     """
 
     point: Int[Tensor, "A"]
@@ -89,27 +83,32 @@ class RelativePoints:
     """1 / sigma in 1/m, 0 where missing."""
     width: float = 4.0
 
-    def _difference(self, placed: Placed) -> Float[Tensor, "B A 3"]:
-        apart = placed.points[:, self.point] - self.observed
-        return (apart - (self._share() * apart).sum(1, keepdim=True)) * self.weight
-
-    def _share(self) -> Float[Tensor, "B A 3"]:
+    def first_shift(self, points: Float[Tensor, "B K 3"]) -> Float[Tensor, "B 3"]:
+        """Return the weighted mean of what separates points and landmarks; 0 if none is seen."""
         squared = self.weight.square()
-        return squared / squared.sum(1, keepdim=True).clamp_min(1e-12)
+        apart = points[:, self.point] - self.observed
+        return (squared * apart).sum(1) / squared.sum(1).clamp_min(1e-12)
 
-    def loss(self, placed: Placed) -> Float[Tensor, "B"]:
-        """Robust cost of each problem."""
-        squared = self._difference(placed).square().sum(-1)
-        return geman_mcclure(squared, self.width).sum(-1)
+    def residual(
+        self, points: Float[Tensor, "B K 3"], shift: Float[Tensor, "B 3"]
+    ) -> Float[Tensor, "B A 3"]:
+        """Whitened residuals."""
+        return (points[:, self.point] - self.observed - shift.unsqueeze(1)) * self.weight
 
-    def linearise(self, placed: Placed, by_pose: Float[Tensor, "B K 3 P"]) -> Linear:
-        """Residuals and Jacobian, rows scaled by the square root of the robust weight."""
-        difference = self._difference(placed)
-        root = geman_mcclure_weight(difference.square().sum(-1), self.width).sqrt()
-        own = by_pose[:, self.point]
-        mean = (self._share().unsqueeze(-1) * own).sum(1, keepdim=True)
-        jacobian = (own - mean) * (self.weight * root.unsqueeze(-1)).unsqueeze(-1)
-        return Linear((difference * root.unsqueeze(-1)).flatten(1), jacobian.flatten(1, 2))
+    def pull(self, points: Float[Tensor, "B K 3"], shift: Float[Tensor, "B 3"]) -> Pull:
+        """Cost, gradient and Gauss-Newton matrix by every point."""
+        residual = self.residual(points, shift)
+        squared = residual.square().sum(-1)
+        robust = geman_mcclure_weight(squared, self.width).unsqueeze(-1)
+        stiff, none = robust * self.weight.square(), torch.zeros_like(squared)
+        x, y, z = stiff.unbind(-1)
+        return Pull(
+            point=self.point,
+            loss=geman_mcclure(squared, self.width).sum(-1),
+            gradient=robust * self.weight * residual,
+            hessian=torch.stack([x, none, none, y, none, z], -1),
+            relative=True,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,17 +159,21 @@ class PointAnchor:
     weight: Float[Tensor, "B A 3"]
     """1 / sigma in 1/m, 0 where free."""
 
-    def loss(self, placed: Placed) -> Float[Tensor, "B"]:
-        """Cost of each problem."""
-        return self._difference(placed).square().sum((1, 2))
+    def residual(self, points: Float[Tensor, "B K 3"]) -> Float[Tensor, "B A 3"]:
+        """Whitened residuals."""
+        return (points[:, self.point] - self.target) * self.weight
 
-    def _difference(self, placed: Placed) -> Float[Tensor, "B A 3"]:
-        return (placed.points[:, self.point] - self.target) * self.weight
-
-    def linearise(self, placed: Placed, by_pose: Float[Tensor, "B K 3 P"]) -> Linear:
-        """Residuals and Jacobian."""
-        jacobian = by_pose[:, self.point] * self.weight.unsqueeze(-1)
-        return Linear(self._difference(placed).flatten(1), jacobian.flatten(1, 2))
+    def pull(self, points: Float[Tensor, "B K 3"]) -> Pull:
+        """Cost, gradient and Gauss-Newton matrix by every point."""
+        residual = self.residual(points)
+        x, y, z = self.weight.square().unbind(-1)
+        none = torch.zeros_like(x)
+        return Pull(
+            point=self.point,
+            loss=residual.square().sum((1, 2)),
+            gradient=self.weight * residual,
+            hessian=torch.stack([x, none, none, y, none, z], -1),
+        )
 
 
 def geman_mcclure(squared: Tensor, width: float) -> Tensor:

@@ -12,8 +12,12 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from marey.fit.chain import Pose, step
-from marey.fit.problem import Problem, spread
+from marey.fit.chain import Pose
+from marey.fit.problem import Problem, State
+from marey.fit.tree import Rows
+
+_HOPELESS = 1e9
+"""Damping beyond which no step helps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,44 +52,48 @@ def solve_frames(problem: Problem, start: Pose, options: LmOptions | None = None
         options: Iteration limits and damping.
     """
     options = options or LmOptions()
-    pose, loss = start, problem.loss(start)
+    state = problem.evaluate(start)
+    pose, loss = state.pose, state.loss
     finite = torch.isfinite(loss)
     damping = torch.full_like(loss, options.damping)
     live = finite.nonzero().squeeze(-1)
+    part = problem.take(live)
+    normal = part.rows(state.take(live))
     for _ in range(options.iterations):
         if len(live) == 0:
             break
-        part, current = problem.take(live), pose[live]
-        trial, sound = _try_step(part, current, damping[live])
-        trial_loss = torch.where(sound, part.loss(trial), torch.inf)
+        delta, sound = part.solve(normal, damping[live])
+        trial = part.evaluate(part.step(pose[live], delta))
+        trial_loss = torch.where(sound, trial.loss, torch.inf)
         better = trial_loss < loss[live]
         gain = 1 - trial_loss / loss[live]
-        accepted = live[better]
-        pose = _replace(pose, accepted, trial[better])
-        loss[accepted] = trial_loss[better]
+        taken = better.nonzero().squeeze(-1)
+        pose = _replace(pose, live[taken], trial.pose[taken])
+        loss = loss.index_copy(0, live[taken], trial_loss[taken])
         damping[live] *= torch.where(better, options.shrink, options.grow).to(damping.dtype)
-        done = (better & (gain < options.tolerance)) | (damping[live] > 1e9)
-        live = live[~done]
+        done = (better & (gain < options.tolerance)) | (damping[live] > _HOPELESS)
+        _refresh(problem, normal, trial, taken, live)
+        if done.any():
+            live, kept = live[~done], (~done).numpy()
+            part, normal = problem.take(live), Rows(normal.rows[kept], normal.right[kept])
     return Solution(pose, loss, finite)
 
 
-def _try_step(
-    problem: Problem, pose: Pose, damping: Float[Tensor, "B"]
-) -> tuple[Pose, Bool[Tensor, "B"]]:
-    hessian, gradient = problem.normal(pose)
-    hessian.diagonal(dim1=1, dim2=2).add_(damping.unsqueeze(-1).clamp_min(1e-6))
-    factor, failed = torch.linalg.cholesky_ex(hessian)
-    delta = -torch.cholesky_solve(gradient.unsqueeze(-1), factor).squeeze(-1)
-    sound = (failed == 0) & torch.isfinite(delta).all(-1)
-    delta = torch.where(sound.unsqueeze(-1), delta, 0.0)
-    return step(problem.chain, pose, spread(problem, delta)), sound
+def _refresh(problem: Problem, normal: Rows, trial: State, taken: Tensor, live: Tensor) -> None:
+    """Linearise anew where a step was taken; elsewhere only the damping changes."""
+    if len(taken):
+        new = problem.take(live[taken]).rows(trial.take(taken))
+        normal.rows[taken.numpy()] = new.rows
+        normal.right[taken.numpy()] = new.right
 
 
 def _replace(pose: Pose, index: Tensor, new: Pose) -> Pose:
+    assert pose.shift is not None and new.shift is not None
     return Pose(
         pose.rotation.index_copy(0, index, new.rotation),
         pose.translation.index_copy(0, index, new.translation),
         pose.shape.index_copy(0, index, new.shape),
+        pose.shift.index_copy(0, index, new.shift),
     )
 
 
@@ -105,21 +113,20 @@ def solve_shared_shape(problem: Problem, start: Pose, *, iterations: int = 10) -
     num_shape = start.shape.shape[-1]
     # The shape prior counts once, not once per frame.
     problem = replace(problem, shape_sigma=problem.shape_sigma * len(start) ** 0.5)
-    pose, loss, damping = start, problem.loss(start).sum(), 10.0
+    state, damping = problem.evaluate(start), 10.0
     for _ in range(iterations):
-        hessian, gradient = problem.normal(pose)
-        delta = _bordered_step(hessian, gradient, num_shape, damping)
-        trial = step(problem.chain, pose, spread(problem, delta))
-        trial_loss = problem.loss(trial).sum()
+        dense, loss = problem.dense(state), state.loss.sum()
+        delta = _bordered_step(dense.hessian, dense.gradient, num_shape, damping)
+        trial = problem.evaluate(problem.step_active(state.pose, dense, delta))
+        trial_loss = trial.loss.sum()
         if torch.isfinite(trial_loss) and trial_loss < loss:
             converged = bool(1 - trial_loss / loss < 1e-4)
-            pose, loss, damping = trial, trial_loss, damping * 0.2
+            state, damping = trial, damping * 0.2
             if converged:
                 break
         else:
             damping *= 8.0
-    each = problem.loss(pose)
-    return Solution(pose, each, torch.isfinite(each))
+    return Solution(state.pose, state.loss, torch.isfinite(state.loss))
 
 
 def _bordered_step(

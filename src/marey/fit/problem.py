@@ -1,21 +1,55 @@
-"""B least-squares problems that share a chain: costs in, normal equations out."""
+"""B least-squares problems that share a chain: costs in, normal equations and steps out."""
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from marey.fit.chain import Chain, Placed, Pose, place, pose_jacobian, shape_jacobian
+from marey.fit.chain import Chain, Placed, Pose, exp_so3
 from marey.fit.costs import PointAnchor, RelativePoints, Reprojection, RotationPrior
+from marey.fit.forces import Forces, add_up
+from marey.fit.tree import Layout, Rows, accumulate, expand, make_layout, place_fast, solve_rows
 
 PointCost = Reprojection | RelativePoints | PointAnchor
 
 _Value = TypeVar("_Value", bound=PointCost)
+_SHIFT_DAMPING = 1e-6
+"""Keeps the shift of a group without measurements at zero."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """B problems at a pose: where everything is, and what the costs say of it."""
+
+    pose: Pose
+    placed: Placed
+    forces: Forces
+    loss: Float[Tensor, "B"]
+    """Robust cost of each problem, priors included."""
+
+    def take(self, index: Tensor) -> "State":
+        """Return some of the problems."""
+        placed = Placed(
+            self.placed.rotation[index], self.placed.joints[index], self.placed.points[index]
+        )
+        return State(self.pose[index], placed, self.forces.take(index), self.loss[index])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dense:
+    """Normal equations over the active columns, and how the shifts depend on them."""
+
+    hessian: Float[Tensor, "B Q Q"]
+    gradient: Float[Tensor, "B Q"]
+    share: Float[Tensor, "B Q X"]
+    rest: Float[Tensor, "B X"]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Problem:
     """What a pose should satisfy, and which of its parameters may move.
 
@@ -35,50 +69,132 @@ class Problem:
         """Whether shape parameters are among the active ones."""
         return bool((self.active >= 3 * len(self.chain.joints) + 3).any())
 
+    @cached_property
+    def layout(self) -> Layout:
+        """The columns and which of them meet."""
+        num_turns = 3 * len(self.chain.joints)
+        turning = self.active[self.active < num_turns]
+        return make_layout(
+            self.chain,
+            joints=tuple((turning[::3] // 3).tolist()),
+            travels=bool(((self.active >= num_turns) & (self.active < num_turns + 3)).any()),
+            moves_shape=self.moves_shape,
+            num_groups=len(self._relative),
+        )
+
     def take(self, index: Tensor | slice) -> "Problem":
         """Return the problems selected along the batch axis."""
-        return replace(self, costs=tuple(_take(cost, index) for cost in self.costs))
+        part = replace(self, costs=tuple(_take(cost, index) for cost in self.costs))
+        # The columns are the same; working them out once is enough.
+        part.__dict__["layout"] = self.layout
+        return part
+
+    def evaluate(self, pose: Pose) -> State:
+        """Place the bodies and ask every cost; shifts that are not known yet are estimated."""
+        placed = place_fast(self.chain, pose)
+        points, relative = placed.points, self._relative
+        if pose.shift is None or pose.shift.shape[1] != len(relative):
+            first = [cost.first_shift(points) for cost in relative]
+            shift = torch.stack(first, 1) if first else points.new_zeros(len(points), 0, 3)
+            pose = replace(pose, shift=shift)
+        assert pose.shift is not None
+        pulls = [cost.pull(points) for cost in self.costs if not isinstance(cost, RelativePoints)]
+        pulls += [
+            cost.pull(points, shift)
+            for cost, shift in zip(relative, pose.shift.unbind(1), strict=True)
+        ]
+        forces = add_up(pulls, points)
+        loss = forces.loss + self.prior.loss(pose)
+        loss = loss + (pose.shape / self.shape_sigma).square().sum(-1)
+        return State(pose, placed, forces, loss)
 
     def loss(self, pose: Pose) -> Float[Tensor, "B"]:
         """Robust cost of each problem."""
-        placed = place(self.chain, pose)
-        total = self.prior.loss(pose) + (pose.shape / self.shape_sigma).square().sum(-1)
-        for cost in self.costs:
-            total = total + cost.loss(placed)
-        return total
+        return self.evaluate(pose).loss
 
-    def normal(self, pose: Pose) -> tuple[Float[Tensor, "B Q Q"], Float[Tensor, "B Q"]]:
-        """Return J^T J and J^T r over the active columns (Gauss-Newton, robust rows reweighted)."""
-        placed = place(self.chain, pose)
-        jacobian = self._point_jacobian(placed)
-        hessian = jacobian.new_zeros(len(pose), len(self.active), len(self.active))
-        gradient = jacobian.new_zeros(len(pose), len(self.active))
-        for cost in self.costs:
-            linear = cost.linearise(placed, jacobian)
-            hessian.baddbmm_(linear.jacobian.mT, linear.jacobian)
-            gradient.unsqueeze(1).baddbmm_(linear.residual.unsqueeze(1), linear.jacobian)
-        self._add_priors(pose, hessian, gradient)
-        return hessian, gradient
+    def rows(self, state: State) -> Rows:
+        """Return the Gauss-Newton equations of half the cost, robust kernels as weights."""
+        layout, pose = self.layout, state.pose
+        normal = accumulate(layout, state.placed, state.forces)
+        blocks, pulls = (part.numpy() for part in self.prior.normal(pose))
+        for joint in layout.joints:
+            first = int(layout.column[joint])
+            normal.right[:, first : first + 3] += pulls[:, joint]
+            for axis in range(3):
+                last = int(layout.diagonal[first + axis])
+                normal.rows[:, last - axis : last + 1] += blocks[:, joint, axis, : axis + 1]
+        if layout.num_shape:
+            shape = slice(0, layout.num_shape)
+            normal.rows[:, layout.diagonal[shape]] += self.shape_sigma**-2
+            normal.right[:, shape] += (pose.shape / self.shape_sigma**2).numpy()
+        return normal
 
-    def _point_jacobian(self, placed: Placed) -> Float[Tensor, "B K 3 Q"]:
-        by_pose = pose_jacobian(self.chain, placed)
-        if self.moves_shape:
-            by_pose = torch.cat([by_pose, shape_jacobian(self.chain, placed)], -1)
-        if len(self.active) == by_pose.shape[-1]:
-            return by_pose
-        return by_pose[..., self.active]
+    def solve(
+        self, normal: Rows, damping: Float[Tensor, "B"]
+    ) -> tuple[Float[Tensor, "B n"], Bool[Tensor, "B"]]:
+        """Return the damped step of every column of the layout, and which problems were sound."""
+        diagonal = np.repeat(damping.numpy()[:, None], self.layout.num_columns, 1)
+        diagonal = np.maximum(diagonal, _SHIFT_DAMPING)
+        diagonal[:, self.layout.shifts] = _SHIFT_DAMPING
+        delta, sound = solve_rows(self.layout, normal, diagonal)
+        return torch.from_numpy(delta), torch.from_numpy(sound)
 
-    def _add_priors(self, pose: Pose, hessian: Tensor, gradient: Tensor) -> None:
-        turning = self.active[self.active < 3 * len(self.chain.joints)]
-        joints, width = turning[::3] // 3, len(turning)
-        blocks, pulls = self.prior.normal(pose)
-        corner = hessian[:, :width, :width].unflatten(2, (-1, 3)).unflatten(1, (-1, 3))
-        corner.diagonal(dim1=1, dim2=3).add_(blocks[:, joints].permute(0, 2, 3, 1))
-        gradient[:, :width].add_(pulls[:, joints].flatten(1))
-        if self.moves_shape:
-            num_shape = pose.shape.shape[-1]
-            hessian.diagonal(dim1=1, dim2=2)[:, -num_shape:].add_(self.shape_sigma**-2)
-            gradient[:, -num_shape:].add_(pose.shape / self.shape_sigma**2)
+    def dense(self, state: State) -> "Dense":
+        """Return the equations as full matrices over the active columns, shifts eliminated."""
+        normal = self.rows(state)
+        full, right = torch.from_numpy(expand(self.layout, normal)), torch.from_numpy(normal.right)
+        order, shifts = self._order, self.layout.shifts
+        # Groups share no points and axes do not mix, so the shifts do not meet each other.
+        stiffness = full[:, shifts, shifts].diagonal(dim1=1, dim2=2) + _SHIFT_DAMPING
+        border = full[:, order, shifts]
+        share = border / stiffness.unsqueeze(1)
+        return Dense(
+            hessian=full[:, order][:, :, order] - share @ border.mT,
+            gradient=right[:, order] - (share @ right[:, shifts, None]).squeeze(-1),
+            share=share,
+            rest=right[:, shifts] / stiffness,
+        )
+
+    def step(self, pose: Pose, delta: Float[Tensor, "B n"]) -> Pose:
+        """Apply a step of the layout's columns."""
+        layout = self.layout
+        turn = delta.new_zeros(len(delta), len(self.chain.joints), 3)
+        first = layout.travel.stop
+        turn[:, list(layout.joints)] = delta[:, first:].unflatten(1, (len(layout.joints), 3))
+        rotation, translation, shape = pose.rotation @ exp_so3(turn), pose.translation, pose.shape
+        if layout.travels:
+            translation = translation + delta[:, layout.travel]
+        if layout.num_shape:
+            shape = shape + delta[:, : layout.num_shape]
+        shift = pose.shift
+        if shift is not None and shift.shape[1]:
+            shift = shift + delta[:, layout.shifts].unflatten(1, (-1, 3))
+        return Pose(rotation, translation, shape, shift)
+
+    def step_active(self, pose: Pose, dense: "Dense", delta: Float[Tensor, "B Q"]) -> Pose:
+        """Apply a step of the active columns; the shifts follow."""
+        full = delta.new_zeros(len(delta), self.layout.num_columns)
+        full[:, self._order] = delta
+        full[:, self.layout.shifts] = -dense.rest - (dense.share.mT @ delta[..., None]).squeeze(-1)
+        return self.step(pose, full)
+
+    @property
+    def _relative(self) -> list[RelativePoints]:
+        return [cost for cost in self.costs if isinstance(cost, RelativePoints)]
+
+    @cached_property
+    def _order(self) -> Int[np.ndarray, "Q"]:
+        """The layout's column of each active column."""
+        layout, num_turns = self.layout, 3 * len(self.chain.joints)
+        travel, order = layout.travel.start, []
+        for column in self.active.tolist():
+            if column < num_turns:
+                order.append(layout.column[column // 3] + column % 3)
+            elif column < num_turns + 3:
+                order.append(travel + column - num_turns)
+            else:
+                order.append(column - num_turns - 3)
+        return np.array(order, np.int64)
 
 
 def pose_columns(
@@ -101,16 +217,6 @@ def pose_columns(
     if shape:
         columns += range(first + 3, first + 3 + chain.shapedirs.shape[-1])
     return torch.tensor(columns, dtype=torch.int64)
-
-
-def spread(problem: Problem, delta: Float[Tensor, "B Q"]) -> Float[Tensor, "B P"]:
-    """Put an increment of the active columns into the full order of `pose_jacobian`."""
-    width = 3 * len(problem.chain.joints) + 3
-    if problem.moves_shape:
-        width += problem.chain.shapedirs.shape[-1]
-    full = delta.new_zeros(len(delta), width)
-    full[:, problem.active] = delta
-    return full
 
 
 # Measurements run over the batch; everything else is common to all problems.

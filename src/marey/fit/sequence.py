@@ -18,10 +18,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from marey.fit.chain import Pose, log_so3, step
+from marey.fit.chain import Pose, log_so3
 from marey.fit.costs import pseudo_huber, pseudo_huber_weight
 from marey.fit.frames import Solution
-from marey.fit.problem import Problem, spread
+from marey.fit.problem import Dense, Problem
 
 _HELD = 1e12
 
@@ -71,24 +71,24 @@ def solve_sequence(
     options = options or SequenceOptions()
     held = torch.zeros(len(start), dtype=torch.bool) if held is None else held
     coupling = _Coupling(problem, time, smoothness)
-    pose, damping = start, options.damping
-    loss = problem.loss(pose).sum() + coupling.loss(pose)
+    state, damping = problem.evaluate(start), options.damping
+    loss = state.loss.sum() + coupling.loss(state.pose)
     for _ in range(options.iterations):
-        delta = _banded_step(problem, pose, coupling, held, damping)
+        dense = problem.dense(state)
+        delta = _banded_step(dense, state.pose, coupling, held, damping)
         if delta is None:
             damping *= 10.0
             continue
-        trial = step(problem.chain, pose, spread(problem, delta))
-        trial_loss = problem.loss(trial).sum() + coupling.loss(trial)
+        trial = problem.evaluate(problem.step_active(state.pose, dense, delta))
+        trial_loss = trial.loss.sum() + coupling.loss(trial.pose)
         if torch.isfinite(trial_loss) and trial_loss < loss:
             converged = bool(1 - trial_loss / loss < options.tolerance)
-            pose, loss, damping = trial, trial_loss, damping * 0.2
+            state, loss, damping = trial, trial_loss, damping * 0.2
             if converged:
                 break
         else:
             damping *= 10.0
-    each = problem.loss(pose)
-    return Solution(pose, each, torch.isfinite(each))
+    return Solution(state.pose, state.loss, torch.isfinite(state.loss))
 
 
 class _Coupling:
@@ -136,13 +136,12 @@ class _Coupling:
 
 
 def _banded_step(
-    problem: Problem, pose: Pose, coupling: _Coupling, held: Tensor, damping: float
+    dense: Dense, pose: Pose, coupling: _Coupling, held: Tensor, damping: float
 ) -> Float[Tensor, "B Q"] | None:
     """Solve for one step; None if rounding left the matrix indefinite and it needs more damping."""
-    hessian, gradient = problem.normal(pose)
-    num_frames, width = gradient.shape
-    blocks = hessian.double().numpy()
-    right = gradient.double().numpy().copy()
+    num_frames, width = dense.gradient.shape
+    blocks = dense.hessian.double().numpy()
+    right = dense.gradient.double().numpy().copy()
     near = np.zeros((num_frames, width))
     far = np.zeros((num_frames, width))
     diagonal = np.full((num_frames, width), damping)
@@ -165,7 +164,7 @@ def _banded_step(
         return None
     solved = solved.reshape(num_frames, width)
     solved[held.numpy()] = 0.0
-    return torch.from_numpy(solved).to(gradient.dtype)
+    return torch.from_numpy(solved).to(dense.gradient.dtype)
 
 
 def _add_coupling(
