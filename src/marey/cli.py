@@ -12,11 +12,11 @@ from typing import Annotated
 import tyro
 
 from marey import __version__
-from marey.core.errors import MareyError
+from marey.core.errors import InputError, MareyError
 from marey.io._joint_names import JointNames
 from marey.jobs import commands
 from marey.jobs.options import SolveOptions
-from marey.jobs.readers import Axis
+from marey.jobs.readers import Axis, KeypointHints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +50,36 @@ class Solve:
     Example: marey solve dance.mp4 -o dance.take --export dance.glb overlay.mp4
     """
 
-    video: tyro.conf.Positional[Path]
+    video: tyro.conf.Positional[Path | None] = None
     """A video file, a folder of images or a single image."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The take to write (default: NAME.take in the current folder)."""
     export: tuple[Path, ...] = ()
     """Also write these files, see marey export."""
+    keypoints: Path | None = None
+    """Keypoints that another detector found in the video: COCO .json, a folder of OpenPose's files
+    or MediaPipe's .npz; they alone are enough if they state the size of the pictures."""
+    fps: float | None = None
+    """Frames per second, for --keypoints that state none (30 unless said)."""
+    size: tuple[int, int] | None = None
+    """Width and height of the pictures in px, for --keypoints that state none."""
     options: Annotated[SolveOptions, tyro.conf.arg(name="")] = field(default_factory=SolveOptions)
     talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
 
     def run(self) -> None:
         """Run the command."""
+        if self.keypoints is not None:
+            commands.solve_from_keypoints(
+                self.keypoints,
+                self.output,
+                hints=KeypointHints(video=self.video, frame_rate=self.fps, size=self.size),
+                exports=self.export,
+                options=self.options,
+                talk=self.talk,
+            )
+            return
+        if self.video is None or self.fps is not None or self.size is not None:
+            raise InputError("give a video, or --keypoints FILE (--fps and --size belong to it)")
         commands.solve_video(
             self.video, self.output, exports=self.export, options=self.options, talk=self.talk
         )

@@ -1,16 +1,17 @@
 """What the commands do around the jobs: check outputs first, report, say what was written."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
+from marey.core import Take
 from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
 from marey.jobs.export import check_export, export
 from marey.jobs.files import refuse_existing
 from marey.jobs.options import SolveOptions
-from marey.jobs.readers import Axis
+from marey.jobs.readers import Axis, KeypointHints
 from marey.jobs.reporting import print_json, report
 
 
@@ -56,12 +57,52 @@ def solve_video(
         written = [target]
         for path in exports:
             written += export(solved.take, path, overwrite=talk.overwrite, progress=progress)
-    people = [person.name for person in solved.take.people]
+    _say_solved(solved.take, solved.run, written, talk)
+
+
+def solve_from_keypoints(
+    keypoints: Path,
+    output: Path | None,
+    *,
+    hints: KeypointHints,
+    exports: Sequence[Path],
+    options: SolveOptions,
+    talk: Talk,
+) -> None:
+    """Fit bodies to the keypoints of a file, write the take and the exports."""
+    from marey.io.take import write_take
+    from marey.jobs.solve_keypoints import solve_keypoints
+
+    target = output or Path(f"{keypoints.stem or keypoints.resolve().name}.take")
+    if target.resolve() == keypoints.resolve():
+        raise InputError(f"{keypoints} would be replaced by its own result; name it with --output")
+    _check_take(target, overwrite=talk.overwrite)
+    sources = [path for path in (keypoints, hints.video) if path is not None]
+    for path in exports:
+        check_export(path, overwrite=talk.overwrite, sources=sources)
+    with report(quiet=talk.quiet, as_json=talk.json) as progress:
+        solved = solve_keypoints(
+            keypoints,
+            video=hints.video,
+            frame_rate=hints.frame_rate,
+            size=hints.size,
+            options=options,
+            progress=progress,
+        )
+        write_take(solved.take, target, overwrite=talk.overwrite, run=solved.run)
+        written = [target]
+        for path in exports:
+            written += export(solved.take, path, overwrite=talk.overwrite, progress=progress)
+    _say_solved(solved.take, solved.run, written, talk)
+
+
+def _say_solved(take: Take, run: Mapping[str, Any], written: Sequence[Path], talk: Talk) -> None:
+    people = [person.name for person in take.people]
     if talk.json:
-        print_json({"written": [str(path) for path in written], "people": people, **solved.run})
+        print_json({"written": [str(path) for path in written], "people": people, **run})
     elif not talk.quiet:
-        speed = solved.run["frames_per_second"]
-        frames = _count_frames(solved.run["frames"])
+        speed = run["frames_per_second"]
+        frames = _count_frames(run["frames"])
         _say(f"{_count_people(people)} in {frames}, solved at {speed} frames per second")
         _say_written(written)
 

@@ -24,6 +24,15 @@ class Hints:
     up: Axis | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeypointHints:
+    """What a user may add to a file of keypoints in images."""
+
+    video: Path | None = None
+    frame_rate: float | None = None
+    size: Size | None = None
+
+
 def find_door(path: Path) -> str:
     """Return the key of `READERS` for a file: its suffix, unless its content says otherwise."""
     name, suffix = path.name.lower(), path.suffix.lower()

@@ -1,0 +1,98 @@
+"""Keypoints of any detector in, a take out: the second half of `solve`."""
+
+import time as clock
+from dataclasses import fields, replace
+from pathlib import Path
+
+import marey
+from marey.body import load_body
+from marey.capture.foreign import prepare_person
+from marey.capture.pipeline import CaptureOptions, Seen, Timings, fit_people
+from marey.core import Tracks
+from marey.core.errors import InputError, NothingFoundError
+from marey.core.progress import Progress, silent
+from marey.jobs.import_take import import_take
+from marey.jobs.options import SolveOptions
+from marey.jobs.readers import Size
+from marey.jobs.solve import Solved, _name_body, choose_view, describe_run
+
+USED = ("fov_deg", "focal_px", "body")
+"""Options that do not concern the networks."""
+
+
+def solve_keypoints(
+    keypoints: str | Path,
+    *,
+    video: str | Path | None = None,
+    frame_rate: float | None = None,
+    size: Size | None = None,
+    options: SolveOptions | None = None,
+    progress: Progress = silent,
+) -> Solved:
+    """Turn keypoints in the images of one camera into the 3D motion of everyone.
+
+    Args:
+        keypoints: COCO JSON, a folder of OpenPose's files, MediaPipe's arrays, or a take.
+        video: The video they were found in; gives clock and size.
+        frame_rate: Frames per second of keypoints that state none, without a video; 30 if None.
+        size: Width and height of the pictures in px, if neither file nor video says.
+        options: Camera and body.
+        progress: Called as the fit advances.
+
+    Returns:
+        A take as `solve` makes it, and how the run went.
+
+    Raises:
+        InputError: If a file or an option cannot be used, or the size of the pictures is unknown.
+        NothingFoundError: If nobody has keypoints, or nobody is seen well enough.
+    """
+    options = options or SolveOptions()
+    _check_options(options)
+    begin, timings = clock.perf_counter(), Timings()
+    take = import_take(keypoints, video=video, frame_rate=frame_rate, size=size)
+    people = tuple(prepare_person(person) for person in take.people if person.keypoints2d)
+    if not people:
+        raise NothingFoundError(f"{keypoints} holds no keypoints in images, which a fit needs")
+    if not take.clips:
+        raise InputError(
+            f"{keypoints} does not say how large its pictures are; give the video, or --size WIDTH "
+            "HEIGHT"
+        )
+    clip = take.clips[0]
+    view, body = choose_view(clip, options), load_body(options.body)
+    tracks = take.tracks[0] if take.tracks else Tracks(time=take.time, tracks=())
+    seen = Seen(clip=replace(clip, time=take.time), tracks=tracks, people=people)
+    solved = fit_people(
+        seen,
+        body=body,
+        view=view,
+        options=CaptureOptions(),
+        progress=progress,
+        timings=timings,
+    )
+    described = take.provenance.get("import", {"file": Path(keypoints).name})
+    stages = {
+        "marey": {"version": marey.__version__},
+        "import": described,
+        "fit": {"body": f"{body.name} {body.version}", "focal_px": round(view.focal, 3)},
+    }
+    solved = replace(_name_body(solved, options.body), clips=(clip,), provenance=stages)
+    return Solved(
+        take=solved,
+        run=describe_run(timings, clock.perf_counter() - begin, num_frames=len(solved.time)),
+    )
+
+
+def _check_options(options: SolveOptions) -> None:
+    """Refuse options that only say how to look at pictures.
+
+    Raises:
+        InputError: If any of them is not as it is by default.
+    """
+    default = SolveOptions()
+    for item in fields(SolveOptions):
+        if item.name not in USED and getattr(options, item.name) != getattr(default, item.name):
+            raise InputError(
+                f"--{item.name.replace('_', '-')} has no use with --keypoints: no picture is "
+                "looked at; leave it out"
+            )
