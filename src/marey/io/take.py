@@ -42,10 +42,20 @@ from marey.core.errors import FormatError, InputError
 from marey.core.files import atomic_folder
 from marey.core.take import Take
 from marey.io._take_check import check_take
-from marey.io._take_files import HEADER, FileList, FileReader
+from marey.io._take_files import HEADER, FileList, FileReader, describe_source, hash_file
 from marey.io._take_read import build_take, explain_damage
 from marey.io._take_write import describe_take
 from marey.io._toml import format_toml
+
+__all__ = [
+    "HEADER",
+    "RUN_NOTES",
+    "describe_source",
+    "hash_file",
+    "read_run",
+    "read_take",
+    "write_take",
+]
 
 FORMAT = "marey-take"
 VERSION = 1
@@ -60,7 +70,12 @@ _UPGRADES: dict[int, Callable[[Header], Header]] = {}
 
 
 def write_take(
-    take: Take, path: str | Path, *, overwrite: bool = False, run: Mapping[str, Any] | None = None
+    take: Take,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    run: Mapping[str, Any] | None = None,
+    flush: bool = True,
 ) -> None:
     """Write a take folder, whole or not at all; equal takes become equal bytes.
 
@@ -69,6 +84,7 @@ def write_take(
         path: The folder to make, by custom `name.take`.
         overwrite: Whether an existing take may be replaced.
         run: Timings and host facts for `run.json`, as JSON values.
+        flush: Whether to wait until all is on the disk; see `marey.core.files.atomic_folder`.
 
     Raises:
         OutputExistsError: If the place is taken and `overwrite` is off, or holds no take.
@@ -78,7 +94,7 @@ def write_take(
     path = Path(path)
     check_take(take)
     refuse_strangers(path, overwrite=overwrite)
-    with atomic_folder(path, overwrite=overwrite) as folder:
+    with atomic_folder(path, overwrite=overwrite, flush=flush) as folder:
         files = FileList(folder)
         write_header(folder, describe_take(take, files, home=path.parent), files.entries)
         if run is not None:

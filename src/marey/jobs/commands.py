@@ -1,11 +1,10 @@
 """What the commands do around the jobs: check outputs first, report, say what was written."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from marey.core import Take
 from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
 from marey.jobs.export import check_export, export
@@ -44,20 +43,38 @@ def solve_video(
     talk: Talk,
 ) -> None:
     """Solve one video, write the take and the exports."""
-    from marey.io.take import write_take
-    from marey.jobs.solve import solve_with_timings
+    from marey.io.take import read_take
+    from marey.jobs.solve_into import solve_into
 
     target = output or Path(f"{video.stem or video.resolve().name}.take")
     _check_take(target, overwrite=talk.overwrite)
     for path in exports:
         check_export(path, overwrite=talk.overwrite, sources=[video])
     with report(quiet=talk.quiet, as_json=talk.json) as progress:
-        solved = solve_with_timings(video, options=options, progress=progress)
-        write_take(solved.take, target, overwrite=talk.overwrite, run=solved.run)
+        solved = solve_into(
+            video,
+            target,
+            options=options,
+            overwrite=talk.overwrite,
+            progress=progress,
+            note=_note_to(talk),
+        )
         written = [target]
         for path in exports:
-            written += export(solved.take, path, overwrite=talk.overwrite, progress=progress)
-    _say_solved(solved.take, solved.run, written, talk)
+            written += export(read_take(target), path, overwrite=talk.overwrite, progress=progress)
+    _say_solved(solved.people, solved.run, written, talk)
+
+
+def _note_to(talk: Talk) -> Callable[[str], None]:
+    """Return what tells the user how a run goes, beside the results on the standard output."""
+
+    def note(sentence: str) -> None:
+        if talk.json:
+            print_json({"note": sentence})
+        elif not talk.quiet:
+            sys.stderr.write(f"marey: {sentence}\n")
+
+    return note
 
 
 def solve_from_keypoints(
@@ -93,13 +110,14 @@ def solve_from_keypoints(
         written = [target]
         for path in exports:
             written += export(solved.take, path, overwrite=talk.overwrite, progress=progress)
-    _say_solved(solved.take, solved.run, written, talk)
+    _say_solved([person.name for person in solved.take.people], solved.run, written, talk)
 
 
-def _say_solved(take: Take, run: Mapping[str, Any], written: Sequence[Path], talk: Talk) -> None:
-    people = [person.name for person in take.people]
+def _say_solved(
+    people: Sequence[str], run: Mapping[str, Any], written: Sequence[Path], talk: Talk
+) -> None:
     if talk.json:
-        print_json({"written": [str(path) for path in written], "people": people, **run})
+        print_json({"written": [str(path) for path in written], "people": [*people], **run})
     elif not talk.quiet:
         speed = run["frames_per_second"]
         frames = _count_frames(run["frames"])
@@ -134,6 +152,7 @@ def import_file(
     frame_rate: float | None,
     size: tuple[int, int] | None,
     up: Axis | None,
+    body: str | None,
     talk: Talk,
 ) -> None:
     """Make a take of a file of another kind and write it."""
@@ -144,7 +163,7 @@ def import_file(
     if target.resolve() == source.resolve():
         raise InputError(f"{source} is a take already; marey export writes it in other formats")
     _check_take(target, overwrite=talk.overwrite)
-    take = import_take(source, video=video, frame_rate=frame_rate, size=size, up=up)
+    take = import_take(source, video=video, frame_rate=frame_rate, size=size, up=up, body=body)
     write_take(take, target, overwrite=talk.overwrite)
     people, imported = [person.name for person in take.people], take.provenance.get("import", {})
     if talk.json:

@@ -12,6 +12,9 @@ class SolveOptions:
     """What a user may choose for `solve`.
 
     Attributes:
+        start: First moment of the video to solve: seconds or mm:ss from its beginning.
+        end: Moment at which to stop, in the same way.
+        every: Take each frame (1), every other one (2), ...; the clock keeps the true times.
         fov_deg: Field of view along the longer image side, degrees (53 unless said).
         focal_px: Focal length, px; instead of the field of view.
         body: `marey-h`, or the path of your own SMPL, SMPL-H or SMPL-X file.
@@ -24,6 +27,12 @@ class SolveOptions:
         far_people: Whether to look for small, far people in tiles of the frame (slower).
     """
 
+    start: str | None = None
+    """First moment of the video to solve: seconds or mm:ss (default: the beginning)."""
+    end: str | None = None
+    """Moment at which to stop, in the same way (default: the end)."""
+    every: int = 1
+    """Take each frame (1), every other one (2), and so on."""
     fov_deg: Annotated[float | None, tyro.conf.arg(name="fov")] = None
     """Field of view along the longer image side, degrees (53 unless said)."""
     focal_px: float | None = None

@@ -9,16 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import marey
-from marey.body import Body, load_body
+from marey.body import load_body
 from marey.capture.observe import PinholeView
 from marey.capture.pipeline import CaptureOptions, Timings, fit_people, see_people
 from marey.capture.track import TrackOptions
 from marey.core import Clip, Take
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
-from marey.io.video import probe_clip, read_frames
+from marey.io.video import probe_clip, read_frames, select_frames
+from marey.jobs.moments import parse_moment
 from marey.jobs.options import SolveOptions
+from marey.jobs.stages import describe_stages
 from marey.models.detector import SsdPersonDetector
 from marey.models.face import FaceEstimator
 from marey.models.protocols import LandmarkEstimator, PersonDetector
@@ -26,12 +27,6 @@ from marey.models.wholebody import WholeBodyEstimator
 
 _DEFAULT_FOV_DEG = 53.0
 """Along the longer side: between a phone's wide lens (65) and a camcorder zoomed in a little."""
-
-_SHIPPED = {
-    False: "blazepose + hand-landmarks",
-    True: "blazepose + hand-landmarks + face-landmarks",
-}
-"""The landmark networks, without faces and with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,16 +63,13 @@ def solve_with_timings(
 ) -> Solved:
     """Do what `solve` does and report how long each stage took."""
     options = options or SolveOptions()
-    _check_numbers(options)
+    check_numbers(options)
     begin, timings = clock.perf_counter(), Timings()
-    clip = probe_clip(video)
-    view = choose_view(clip, options)
-    body = load_body(options.body)
-    capture = CaptureOptions(
-        track=TrackOptions(detect_every=options.detect_every, min_height=options.min_height)
-    )
+    clip = open_clip(video, options)
+    view, body = choose_view(clip, options), load_body(options.body)
+    stages, capture = describe_stages(options, view, body), capture_options(options)
     with timings.measure("load networks"):
-        detector, estimator = _open_networks(options)
+        detector, estimator = open_networks(options)
     seen = see_people(
         clip,
         read_frames(clip),
@@ -90,8 +82,29 @@ def solve_with_timings(
     take = fit_people(
         seen, body=body, view=view, options=capture, progress=progress, timings=timings
     )
-    take = _with_provenance(_name_body(take, options.body), options, view, body)
-    return Solved(take=take, run=_describe_run(timings, clock.perf_counter() - begin, take))
+    take = replace(_name_body(take, options.body), provenance=stages)
+    total = clock.perf_counter() - begin
+    return Solved(take=take, run=describe_run(timings, total, num_frames=len(take.time)))
+
+
+def open_clip(video: str | Path, options: SolveOptions) -> Clip:
+    """Return the part of a video that the options ask for.
+
+    Raises:
+        InputError: If the file or a moment cannot be used.
+    """
+    start, end = (
+        None if text is None else parse_moment(text, option)
+        for text, option in ((options.start, "--start"), (options.end, "--end"))
+    )
+    return select_frames(probe_clip(video), start=start, end=end, every=options.every)
+
+
+def capture_options(options: SolveOptions) -> CaptureOptions:
+    """Return the options of the capture that the user's options ask for."""
+    return CaptureOptions(
+        track=TrackOptions(detect_every=options.detect_every, min_height=options.min_height)
+    )
 
 
 def _name_body(take: Take, source: str) -> Take:
@@ -106,7 +119,14 @@ def _name_body(take: Take, source: str) -> Take:
     return replace(take, people=people)
 
 
-def _check_numbers(options: SolveOptions) -> None:
+def check_numbers(options: SolveOptions) -> None:
+    """Refuse numbers and combinations that make no sense.
+
+    Raises:
+        InputError: If one does.
+    """
+    if options.every < 1:
+        raise InputError(f"--every must be at least 1, got {options.every}")
     if options.detect_every < 1:
         raise InputError(f"--detect-every must be at least 1, got {options.detect_every}")
     if not options.min_height >= 1:
@@ -143,7 +163,12 @@ def choose_view(clip: Clip, options: SolveOptions) -> PinholeView:
     return PinholeView(float(focal), (clip.size[0] / 2, clip.size[1] / 2))
 
 
-def _open_networks(options: SolveOptions) -> tuple[PersonDetector, LandmarkEstimator]:
+def open_networks(options: SolveOptions) -> tuple[PersonDetector, LandmarkEstimator]:
+    """Open the networks that find people and their landmarks.
+
+    Raises:
+        InputError: If a file of the user's cannot be used.
+    """
     smallest = options.min_height if options.far_people else None
     detector: PersonDetector = SsdPersonDetector(smallest_person=smallest)
     faces = FaceEstimator() if options.face else None
@@ -159,39 +184,14 @@ def _open_networks(options: SolveOptions) -> tuple[PersonDetector, LandmarkEstim
     return detector, estimator
 
 
-def _with_provenance(take: Take, options: SolveOptions, view: PinholeView, body: Body) -> Take:
-    stages = {
-        "marey": {"version": marey.__version__},
-        "people": {
-            "detector": str(options.detector or "person-detector"),
-            "detector_family": options.detector_family if options.detector else "ssd",
-            "landmarks": str(options.landmarks or _SHIPPED[options.face]),
-            "detect_every": options.detect_every,
-            "min_height_px": options.min_height,
-            "far_people": options.far_people,
-        },
-        "fit": {
-            "body": f"{body.name} {body.version}",
-            "focal_px": round(view.focal, 3),
-            "focal_source": _focal_source(options),
-        },
-    }
-    return replace(take, provenance=stages)
-
-
-def _focal_source(options: SolveOptions) -> str:
-    if options.focal_px is not None:
-        return "stated focal length"
-    return "stated field of view" if options.fov_deg is not None else "assumed field of view"
-
-
-def _describe_run(timings: Timings, total: float, take: Take) -> dict[str, Any]:
+def describe_run(timings: Timings, total: float, *, num_frames: int) -> dict[str, Any]:
+    """Return timings and host facts for `run.json`."""
     return {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": {name: round(value, 3) for name, value in timings.seconds.items()},
         "total_seconds": round(total, 3),
-        "frames": len(take.time),
-        "frames_per_second": round(len(take.time) / max(total, 1e-9), 2),
+        "frames": num_frames,
+        "frames_per_second": round(num_frames / max(total, 1e-9), 2),
         "host": {
             "system": platform.platform(),
             "python": platform.python_version(),
