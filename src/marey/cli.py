@@ -130,6 +130,8 @@ class Import:
     """Width and height of the pictures in px, for keypoints that state none."""
     up: Axis | None = None
     """Which axis of a .bvh (y unless said) or .c3d (z unless said) points up."""
+    body: str | None = None
+    """The body an AMASS .npz moves: your own SMPL-H (SMPL, SMPL-X) file, or marey-h."""
     talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
 
     def run(self) -> None:
@@ -141,6 +143,7 @@ class Import:
             frame_rate=self.fps,
             size=self.size,
             up=self.up,
+            body=self.body,
             talk=self.talk,
         )
 

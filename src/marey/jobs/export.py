@@ -9,6 +9,7 @@ from marey.core import Clip, Keypoints3D, Take
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
 from marey.io._joint_names import JointNames
+from marey.io.amass import MODEL_TYPES
 from marey.jobs.files import refuse_existing, write
 from marey.jobs.writers import check_names
 
@@ -153,11 +154,28 @@ def _check_needs(take: Take, path: Path, choices: Choices) -> None:
     }
     need, _ = DOORS[path.suffix.lower()]
     if has[need]:
+        _check_body(take, path)
         return
     possible = [suffix for suffix, (other, _) in DOORS.items() if has[other]]
     instead = f"it can be exported to {', '.join(possible)}" if possible else "it is empty"
     hint = "; give one with --video (in Python video=...)" if need == "a video" else ""
     raise NothingFoundError(f"{path.name} needs {need}, which this take has not{hint}; {instead}")
+
+
+def _check_body(take: Take, path: Path) -> None:
+    """Refuse to draw or measure bodies of the SMPL family whose file is not known.
+
+    Raises:
+        InputError: With what is possible instead.
+    """
+    bodies = {person.motion.body for person in take.people if person.motion}
+    nameless = [body for body in bodies if body in MODEL_TYPES.values()]
+    if nameless and path.suffix.lower() not in (".npz", ".json", ".openpose"):
+        raise InputError(
+            f"{path.name} needs bones, and those of '{nameless[0]}' are in a file that marey may "
+            "not ship; import the motion again with --body FILE (your own SMPL file), or export "
+            "to .npz"
+        )
 
 
 def points_in_space(take: Take) -> Keypoints3D:

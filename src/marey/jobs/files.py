@@ -10,6 +10,9 @@ from marey.io._limits import check_picture_size
 from marey.jobs.readers import IMAGE_DOORS, READERS, Axis, Hints, Size, find_door
 from marey.jobs.writers import MOTION_WRITERS, POINT_WRITERS, check_names
 
+OPTIONS = {"frame_rate": "--fps", "size": "--size", "up": "--up", "body": "--body"}
+"""What hints are called on the command line."""
+
 
 def read(
     path: str | Path,
@@ -17,6 +20,7 @@ def read(
     frame_rate: float | None = None,
     size: Size | None = None,
     up: Axis | None = None,
+    body: str | None = None,
 ) -> Take | BodyMotion | Keypoints3D:
     """Read a take, or what is in a file of another kind.
 
@@ -28,13 +32,15 @@ def read(
         frame_rate: Frames per second, for keypoints in images that state none; 30 if None.
         size: Width and height of the pictures, px, for keypoints in images that state none.
         up: Which axis of a .bvh (y unless said) or .c3d (z unless said) points up.
+        body: The body an AMASS .npz moves: the path of your own SMPL-H (SMPL, SMPL-X) file, or
+            marey-h for our own body in its average shape; without it, only the angles are known.
 
     Raises:
         InputError: If the suffix is unknown, nothing is there, or an option has no use here.
         FormatError: If the content is not what the suffix promises.
         MissingExtraError: If the format needs a package that is not installed.
     """
-    path, hints = Path(path), Hints(frame_rate=frame_rate, size=size, up=up)
+    path, hints = Path(path), Hints(frame_rate=frame_rate, size=size, up=up, body=body)
     door = find_door(path)
     if door not in READERS:
         raise InputError(
@@ -44,7 +50,7 @@ def read(
     if not path.exists():
         raise InputError(f"{path} does not exist; check the name")
     reader, used = READERS[door]
-    for name, option in (("frame_rate", "--fps"), ("size", "--size"), ("up", "--up")):
+    for name, option in OPTIONS.items():
         if getattr(hints, name) is not None and name not in used:
             raise InputError(
                 f"{path} needs no {option}; leave it out (in Python {name}), it is for files that "

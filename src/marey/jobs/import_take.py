@@ -20,6 +20,7 @@ def import_take(
     frame_rate: float | None = None,
     size: Size | None = None,
     up: Axis | None = None,
+    body: str | None = None,
 ) -> Take:
     """Make a take of a file of another kind.
 
@@ -30,6 +31,7 @@ def import_take(
         frame_rate: Frames per second of keypoints in images that state none; 30 if None.
         size: Width and height of the pictures in px, where neither file nor video says.
         up: Which axis of a .bvh (y unless said) or .c3d (z unless said) points up.
+        body: The body an AMASS .npz moves, see `marey.read`.
 
     Returns:
         A take whose people have what the file holds.
@@ -41,14 +43,14 @@ def import_take(
     """
     path = Path(path)
     if video is None:
-        return to_take(read(path, frame_rate=frame_rate, size=size, up=up), path)
+        return to_take(read(path, frame_rate=frame_rate, size=size, up=up, body=body), path)
     if frame_rate is not None or size is not None:
         raise InputError("a video has a clock and a size of its own; leave out --fps and --size")
     from marey.io.video import probe_clip
 
     clip = probe_clip(video)
     own = clip.size if holds_image_keypoints(path) else None
-    return attach_clip(to_take(read(path, size=own, up=up), path), clip)
+    return attach_clip(to_take(read(path, size=own, up=up, body=body), path), clip)
 
 
 def to_take(value: Value, path: Path) -> Take:

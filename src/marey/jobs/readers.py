@@ -4,11 +4,14 @@ To add a format, write its module in `io`, a function here that calls it, and a 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from marey.core import BodyMotion, Keypoints3D, Take
+from marey.core.errors import InputError
 
 Value = Take | BodyMotion | Keypoints3D
 Size = tuple[int, int]
@@ -22,6 +25,7 @@ class Hints:
     frame_rate: float | None = None
     size: Size | None = None
     up: Axis | None = None
+    body: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +73,36 @@ def _read_glb(path: Path, hints: Hints) -> BodyMotion:
 def _read_amass(path: Path, hints: Hints) -> BodyMotion:
     from marey.io.amass import read_amass
 
-    return read_amass(path)
+    motion = read_amass(path)
+    return motion if hints.body is None else _put_on_body(motion, hints.body)
+
+
+def _put_on_body(motion: BodyMotion, source: str) -> BodyMotion:
+    """Name the body of a motion, and put its root where that body's root joint is.
+
+    Raises:
+        InputError: If the body has other joints.
+    """
+    import torch
+
+    from marey.body import load_body
+
+    body = load_body(source)
+    joints = motion.R_parent_joint.shape[2]
+    if len(body.rig.joints) != joints:
+        raise InputError(
+            f"the motion has {joints} joints, but {source} has {len(body.rig.joints)}; give the "
+            "kind of body it was recorded with"
+        )
+    shape = np.zeros((1, body.num_shape), np.float32)
+    # Coefficients mean something in their own family's space of shapes only.
+    if body.name != "marey-h":
+        count = min(body.num_shape, motion.shape.shape[1])
+        shape[:, :count] = motion.shape[:, :count]
+    root = motion.T_world_root.copy()
+    root[..., 4:] += body.rest_joints(torch.from_numpy(shape))[:, :1].numpy()
+    name = str(Path(source).resolve()) if Path(source).suffix else source
+    return replace(motion, body=name, shape=shape, T_world_root=root)
 
 
 def _read_trc(path: Path, hints: Hints) -> Keypoints3D:
@@ -120,7 +153,7 @@ READERS: dict[str, tuple[Callable[[Path, Hints], Value], tuple[str, ...]]] = {
     ".take": (_read_take, ()),
     ".bvh": (_read_bvh, ("up",)),
     ".glb": (_read_glb, ()),
-    ".npz": (_read_amass, ()),
+    ".npz": (_read_amass, ("body",)),
     ".trc": (_read_trc, ()),
     ".c3d": (_read_c3d, ("up",)),
     ".csv": (_read_csv, ()),

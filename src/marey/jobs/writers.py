@@ -12,6 +12,7 @@ from jaxtyping import Float
 from marey.core import BodyMotion, Keypoints3D, Rig
 from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
+from marey.io.amass import MODEL_TYPES
 
 
 def check_names(suffix: str, names: JointNames) -> None:
@@ -44,8 +45,12 @@ def _write_amass(motion: BodyMotion, path: Path, names: JointNames, overwrite: b
 
 
 def _root_rest(motion: BodyMotion) -> Float[np.ndarray, "N 3"] | None:
-    """Where the root joint rests in each person's body; None for a bare rig."""
-    if isinstance(motion.body, Rig):
+    """Where the root joint rests in each person's body; None where there is no body to ask.
+
+    A motion of the SMPL family that was read without its body holds `trans` itself as its position,
+    so writing it the same way gives the same file.
+    """
+    if isinstance(motion.body, Rig) or motion.body in MODEL_TYPES.values():
         return None
     import torch
 
