@@ -168,8 +168,8 @@ def _check_body(take: Take, path: Path) -> None:
     Raises:
         InputError: With what is possible instead.
     """
-    bodies = {person.motion.body for person in take.people if person.motion}
-    nameless = [body for body in bodies if body in MODEL_TYPES.values()]
+    bodies = [person.motion.body for person in take.people if person.motion]
+    nameless = [b for b in bodies if isinstance(b, str) and b in MODEL_TYPES.values()]
     if nameless and path.suffix.lower() not in (".npz", ".json", ".openpose"):
         raise InputError(
             f"{path.name} needs bones, and those of '{nameless[0]}' are in a file that marey may "
