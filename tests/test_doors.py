@@ -9,6 +9,8 @@ import pytest
 import marey
 from marey import cli
 from marey.core import Keypoints3D, Person, Take, load_skeleton
+from marey.jobs.export import DOORS
+from marey.jobs.readers import READERS
 from tests.io.keypoint_takes import make_take
 
 OUT = ".glb, .bvh, .npz, .trc, .c3d, .csv, .parquet, .json, .openpose, .mp4"
@@ -122,3 +124,16 @@ def test_messages(folder, capsys, monkeypatch, command):
     assert said == f"marey: {expected}\n"
     assert stop.value.code == 2
     assert sorted(folder.rglob("*")) == before
+
+
+def test_the_page_of_formats_names_every_door():
+    page = (Path(__file__).parents[1] / "docs" / "formats.md").read_text(encoding="utf-8")
+    table = [line.split("|")[1:5] for line in page.splitlines() if line.startswith("| `")]
+    written = {s for cell, _, out, _ in table if out.strip() == "yes" for s in suffixes(cell)}
+    taken = {s for cell, _, _, into in table if "video" not in into for s in suffixes(cell)}
+    assert written == {*DOORS, ".take"}
+    assert taken == {*READERS}
+
+
+def suffixes(cell: str) -> list[str]:
+    return [word.strip("`, ") for word in cell.split() if word.startswith("`.")]

@@ -93,6 +93,6 @@ def _check_options(options: SolveOptions) -> None:
     for item in fields(SolveOptions):
         if item.name not in USED and getattr(options, item.name) != getattr(default, item.name):
             raise InputError(
-                f"--{item.name.replace('_', '-')} has no use with --keypoints: no picture is "
-                "looked at; leave it out"
+                f"--{item.name.replace('_', '-')} has no use with --keypoints, whose frames "
+                "are taken as they are; leave it out"
             )
