@@ -10,7 +10,7 @@ from jaxtyping import Float64
 
 from marey.core.errors import FormatError, InputError
 
-MAX_JSON_BYTES = 2**27
+MAX_JSON_BYTES = 100_000_000
 """A parsed file takes about eight times its size in memory."""
 MAX_DIGITS = 18
 """Longer whole numbers are none that a file of keypoints needs."""
@@ -61,7 +61,7 @@ def read_numbers(values: Any, what: str) -> Float64[np.ndarray, "n"]:
     Raises:
         JsonFault: If it is no list, or holds anything else or numbers no picture has.
     """
-    if not isinstance(values, list) or not all(type(v) is float or type(v) is int for v in values):
+    if not isinstance(values, list) or not set(map(type, values)) <= {float, int}:
         raise JsonFault(f"'{what}' is not a list of numbers")
     array = np.array(values, np.float64)
     # Written so that infinities (1e999) fail too.

@@ -9,9 +9,8 @@ from marey.core import Clip, Keypoints3D, Take
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
 from marey.io._joint_names import JointNames
-from marey.io.amass import MODEL_TYPES
 from marey.jobs.files import refuse_existing, write
-from marey.jobs.writers import check_names
+from marey.jobs.writers import SMPL_FAMILY, check_names
 
 Need = Literal["motion", "points in space", "keypoints in images", "a video"]
 
@@ -169,7 +168,7 @@ def _check_body(take: Take, path: Path) -> None:
         InputError: With what is possible instead.
     """
     bodies = [person.motion.body for person in take.people if person.motion]
-    nameless = [b for b in bodies if isinstance(b, str) and b in MODEL_TYPES.values()]
+    nameless = [b for b in bodies if isinstance(b, str) and b in SMPL_FAMILY]
     if nameless and path.suffix.lower() not in (".npz", ".json", ".openpose"):
         raise InputError(
             f"{path.name} needs bones, and those of '{nameless[0]}' are in a file that marey may "

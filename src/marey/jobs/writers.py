@@ -12,7 +12,9 @@ from jaxtyping import Float
 from marey.core import BodyMotion, Keypoints3D, Rig
 from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
-from marey.io.amass import MODEL_TYPES
+
+SMPL_FAMILY = ("smpl", "smplh", "smplx")
+"""Bodies known by their kind only: what AMASS files move, while the body's own file is not known."""
 
 
 def check_names(suffix: str, names: JointNames) -> None:
@@ -50,7 +52,7 @@ def _root_rest(motion: BodyMotion) -> Float[np.ndarray, "N 3"] | None:
     A motion of the SMPL family that was read without its body holds `trans` itself as its position,
     so writing it the same way gives the same file.
     """
-    if isinstance(motion.body, Rig) or motion.body in MODEL_TYPES.values():
+    if isinstance(motion.body, Rig) or motion.body in SMPL_FAMILY:
         return None
     import torch
 
