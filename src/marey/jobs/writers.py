@@ -14,7 +14,7 @@ from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
 
 SMPL_FAMILY = ("smpl", "smplh", "smplx")
-"""Bodies known by their kind only: what AMASS files move, while the body's own file is not known."""
+"""Bodies known by their kind only: what AMASS files move while the body itself is not known."""
 
 
 def check_names(suffix: str, names: JointNames) -> None:
