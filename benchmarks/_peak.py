@@ -1,4 +1,4 @@
-"""Peak memory of a solve, measured in a process of its own.
+"""Peak memory and time of a solve, measured in a process of its own.
 
 Run as `python -m benchmarks._peak CLIP MIN_HEIGHT`, it solves and prints.
 """
@@ -8,16 +8,28 @@ import resource
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks._clips import BenchClip
-from marey.io.take import write_take
 from marey.jobs.options import SolveOptions
-from marey.jobs.solve import solve
+from marey.jobs.solve_into import solve_into
 
 
-def measure_peak(clip: BenchClip) -> float:
-    """Solve a clip in a fresh process and return its peak memory, MiB."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peak:
+    """What one solve took."""
+
+    peak_mib: float
+    seconds: float
+    """Of the solve, without the start of the process."""
+    take_mib: float
+    workspace_mib: float
+    """Most that the unfinished run held on the disk, where it was looked at: when people stand."""
+
+
+def measure_peak(clip: BenchClip) -> Peak:
+    """Solve a clip in a fresh process."""
     run = subprocess.run(
         [sys.executable, "-m", "benchmarks._peak", str(clip.path), str(clip.options.min_height)],
         check=True,
@@ -25,15 +37,31 @@ def measure_peak(clip: BenchClip) -> float:
         text=True,
         cwd=Path(__file__).resolve().parents[1],
     )
-    return json.loads(run.stdout.splitlines()[-1])["peak_mib"]
+    return Peak(**json.loads(run.stdout.splitlines()[-1]))
 
 
 def _solve(clip: Path, min_height: float) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        write_take(
-            solve(clip, options=SolveOptions(min_height=min_height)), Path(folder) / "clip.take"
+    with tempfile.TemporaryDirectory() as name:
+        target, largest = Path(name) / "clip.take", [0.0]
+
+        def watch(stage: str, done: int, total: int | None) -> None:
+            if stage == "people" and done == total:
+                largest[0] = _size_mib(Path(name))
+
+        solved = solve_into(
+            clip, target, options=SolveOptions(min_height=min_height), progress=watch
         )
-    sys.stdout.write(json.dumps({"peak_mib": _peak_mib()}) + "\n")
+        figures = {
+            "peak_mib": _peak_mib(),
+            "seconds": solved.run["total_seconds"],
+            "take_mib": _size_mib(target),
+            "workspace_mib": largest[0],
+        }
+    sys.stdout.write(json.dumps(figures) + "\n")
+
+
+def _size_mib(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
 
 
 def _peak_mib() -> float:

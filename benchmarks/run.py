@@ -122,9 +122,9 @@ def _speed_metrics(clip: BenchClip, profile: Profile, naive: float) -> list[Metr
 
 
 def _memory_metrics(clip: BenchClip, *, rounds: int) -> list[Metric]:
-    once = measure_peak(clip)
+    once = measure_peak(clip).peak_mib
     long = repeat_clip(clip, rounds)
-    often = measure_peak(long)
+    often = measure_peak(long).peak_mib
     growth = 1000 * (often - once) / (long.num_frames - clip.num_frames)
     # The gate is not the baseline but the promise: at most ten per cent more.
     return [

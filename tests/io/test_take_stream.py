@@ -112,6 +112,14 @@ def test_motions_of_a_finished_take_can_be_replaced(take, tmp_path):
     assert all(person.motion is None for person in read_take(tmp_path / "whole.take").people)
     assert not list(tmp_path.rglob("*motion*"))
     add_all(take, tmp_path / "whole.take", tmp_path / "again.take")
+    slower = [
+        p.motion and replace(p.motion, T_world_root=p.motion.T_world_root * 2) for p in take.people
+    ]
+    people = zip(take.people, slower, strict=True)
+    other = replace(take, people=tuple(replace(p, motion=motion) for p, motion in people))
+    add_all(other, tmp_path / "again.take", tmp_path / "other.take")
+    found = read_take(tmp_path / "other.take", verify=True)
+    np.testing.assert_array_equal(found.people[0].motion.T_world_root, slower[0].T_world_root)
     write_take(take, tmp_path / "fresh.take", run={"seconds": 1})
     assert contents(tmp_path / "again.take") == contents(tmp_path / "fresh.take")
 

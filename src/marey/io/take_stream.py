@@ -154,16 +154,18 @@ def add_motions(
             header["people"].append(table)
         # Rigs are those of motions, so none of the source's is left.
         header |= {"rigs": writer.rigs, "provenance": sort_table(provenance)}
-        entries = [*_kept_files(source, header), *files.entries]
-        for entry in entries[: -len(files.entries)]:
+        new = {entry["path"] for entry in files.entries}
+        kept = [entry for entry in _named_entries(source, header) if entry["path"] not in new]
+        for entry in kept:
             _link(source.path / entry["path"], folder / entry["path"])
         folders = [_folder_of(table) for table in header["people"]]
-        write_header(folder, _arrange(header), _sort_entries(entries, folders))
+        entries = _sort_entries([*kept, *files.entries], folders)
+        write_header(folder, _arrange(header), entries)
         write_run(folder, run())
 
 
-def _kept_files(source: TakeReader, header: Table) -> list[Table]:
-    """Return the entries of a source's files that a new header still names."""
+def _named_entries(source: TakeReader, header: Table) -> list[Table]:
+    """Return the entries of a source's files that a header names."""
     named = {header["clock"], *_named_files([header["clips"], header["tracks"], header["people"]])}
     return [entry for entry in source.header["files"] if entry["path"] in named]
 
