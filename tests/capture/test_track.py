@@ -210,3 +210,24 @@ def test_whoever_turns_round_on_the_spot_keeps_the_name():
             tracker.push(frame, frame / FPS, world.picture(frame))
         people = tracker.finish(FPS)
     assert len(people) == 1
+
+
+def test_long_spans_leave_the_memory_and_are_the_same(tmp_path):
+    num_frames = 1300
+    # The picture's first pixel names the frame, so places repeat every 250.
+    places = [{"red": (100 + t % 50, 50)} for t in range(250)]
+    world = World(places, COLOURS)
+    spans, most = [], 0
+    for spill in (None, tmp_path):
+        with ThreadPoolExecutor(2) as pool:
+            tracker = PeopleTracker(Detector(world), Estimator(world), pool, spill=spill)
+            for frame in range(num_frames):
+                tracker.push(frame, frame / FPS, world.picture(frame % 250))
+                held = [len(track.person.results._recent) for track in tracker._tracks]
+                most = max(most, *held) if spill else 0
+            (person,) = tracker.finish(FPS)
+            spans.append(person.results.block(0, num_frames))
+    assert most <= 513
+    np.testing.assert_array_equal(spans[0].position, spans[1].position)
+    np.testing.assert_array_equal(spans[0].score, spans[1].score)
+    assert [path.suffix for path in tmp_path.iterdir()] == [".rows"]
