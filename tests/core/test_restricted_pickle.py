@@ -105,6 +105,43 @@ def test_python_2_pickle_with_latin1_strings() -> None:
     assert back["s"] == "café"
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        (rb"'\x92\x01abc'", "\x92\x01abc"),
+        (b"'caf\xe9'", "caf\xe9"),
+        (rb"'a\n\'b\\'", "a\n'b\\"),
+        (b'""', ""),
+    ],
+)
+def test_python_2_strings_of_protocol_0(line: bytes, text: str) -> None:
+    """STRING holds the bytes as `repr` writes them; SMPL v1.0.0's own files are of this kind."""
+    data = b"(lp0\nS" + line + b"\np1\na."
+    assert rp.read_pickle_bytes(data) == [text] == pickle.loads(data, encoding="latin1")
+
+
+def test_python_2_array_of_protocol_0() -> None:
+    """A float64 whose sign and exponent are bytes beyond ASCII, as Python 2 writes it."""
+    raw = repr(np.array([-1.0]).tobytes())[1:].encode()
+    data = (
+        b"cnumpy.core.multiarray\n_reconstruct\np0\n(cnumpy\nndarray\np1\n(I0\ntp2\nS'b'\np3\n"
+        b"tp4\nRp5\n(I1\n(I1\ntp6\ncnumpy\ndtype\np7\n(S'f8'\np8\nI0\nI1\ntp9\nRp10\n"
+        b"(I3\nS'<'\np11\nNNNI-1\nI-1\nI0\ntp12\nbI00\nS" + raw + b"\np13\ntp14\nb."
+    )
+    assert rb"\xf0\xbf" in data
+    np.testing.assert_array_equal(rp.read_pickle_bytes(data), [-1.0])
+
+
+def test_a_real_file_of_python_2(shared: Path) -> None:
+    prior = rp.read_pickle(shared / "data/smpl_aux/gmm_08.pkl")
+    assert {key: value.shape for key, value in prior.items()} == {
+        "covars": (8, 69, 69),
+        "means": (8, 69),
+        "weights": (8,),
+    }
+    np.testing.assert_allclose(prior["weights"].sum(), 1)
+
+
 def test_python_2_new_style_object() -> None:
     data = (
         b"\x80\x02ccopy_reg\n_reconstructor\ncchumpy.ch\nCh\nc__builtin__\nobject\nN\x87R"
@@ -314,6 +351,22 @@ def test_self_reference_and_deep_nesting() -> None:
         rp.read_pickle_bytes(b"\x80\x02}N" + b"\x85" * 100_000 + b"K\x01s.")
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"cos\nsystem\n(S'touch \xff'\ntR.",
+        b"S'\xff'\n0cos\nsystem\n(S'\x2e'\ntR.",
+        b"S'no end of \xff line",
+        b"S'no closing quote\xff\n.",
+        b"S\xff\n.",
+        b"S'\xff'\nP0\n.",
+    ],
+)
+def test_strings_of_protocol_0_hide_nothing(data: bytes) -> None:
+    with pytest.raises(FormatError):
+        rp.read_pickle_bytes(data)
+
+
 @pytest.mark.parametrize("data", [b"", b".", b"garbage", b"\x80\x63.", b"(lp0\n", b"\x80\x02K\x01"])
 def test_damaged_files(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "body.pkl"
@@ -323,9 +376,10 @@ def test_damaged_files(data: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # escapes in damaged strings
-def test_random_damage_never_escapes_the_error() -> None:
+@pytest.mark.parametrize("protocol", [0, 2])
+def test_random_damage_never_escapes_the_error(protocol: int) -> None:
     """Flip bytes of a real pickle: whatever happens is data or a FormatError."""
-    good = pickle.dumps({"v": np.arange(4.0), "n": [np.float64(1), "x", (1, 2)]}, 2)
+    good = pickle.dumps({"v": np.arange(4.0), "n": [np.float64(1), "x", (1, 2)]}, protocol)
     rng = np.random.default_rng(0)
     outcomes = set()
     for _ in range(3000):

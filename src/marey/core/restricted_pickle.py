@@ -16,7 +16,7 @@ whatever it says. `read_pickle` runs it with nothing dangerous within reach:
 
 import pickle
 import pickletools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any, NoReturn
@@ -87,17 +87,39 @@ def read_pickle_bytes(data: bytes) -> Any:
 def _scan(data: bytes) -> None:
     """Walk over the opcodes without executing them."""
     count = tuples = largest_memo = 0
-    for opcode, argument, _ in pickletools.genops(BytesIO(data)):
+    for name, argument in _read_opcodes(BytesIO(data)):
         count += 1
-        if opcode.name in _REFUSED_OPCODES:
-            raise FormatError(f"the pickle uses {opcode.name}, which plain data never needs")
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT"):
+        if name in _REFUSED_OPCODES:
+            raise FormatError(f"the pickle uses {name}, which plain data never needs")
+        if name in ("PUT", "BINPUT", "LONG_BINPUT"):
             largest_memo = max(largest_memo, int(argument or 0))
-        tuples += opcode.name.startswith("TUPLE")
+        tuples += name.startswith("TUPLE")
         if count > MAX_OPCODES or tuples > MAX_TUPLES:
             raise FormatError("the pickle has far more parts than a body model or motion has")
     if largest_memo > count:
         raise FormatError(f"the pickle asks for a memo of {largest_memo} entries")
+
+
+def _read_opcodes(file: BytesIO) -> Iterator[tuple[str, Any]]:
+    """Yield name and argument of every opcode up to the first STOP.
+
+    As `pickletools.genops`, which refuses the strings of Python 2 (bytes beyond ASCII) in
+    protocol 0.
+    """
+    name = ""
+    while name != "STOP":
+        opcode = _OPCODES.get(file.read(1))
+        if opcode is None:
+            raise FormatError("the pickle is cut off or holds an unknown opcode")
+        name, argument = opcode.name, None
+        if name == "STRING":
+            file.readline()
+        elif opcode.arg is not None:
+            argument = opcode.arg.reader(file)
+        yield name, argument
+
+
+_OPCODES = {opcode.code.encode("latin1"): opcode for opcode in pickletools.opcodes}
 
 
 class _Inert(type):
