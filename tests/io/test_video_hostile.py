@@ -56,6 +56,26 @@ def test_cut_off_matroska_keeps_what_decodes_and_says_so(tmp_path):
     assert "cut off" in report.warnings[0]
 
 
+@pytest.mark.parametrize(("size", "is_cut"), [(1.0, False), (0.9, True), (0.6, True)])
+def test_frames_dropped_in_the_recording_are_no_damage(tmp_path, size, is_cut):
+    """AVI's header counts them, as empty packets keep their place."""
+    noise = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    kept = np.delete(np.arange(60), [3, 4, 17, 40])
+    path = make_video(
+        tmp_path / "whole.avi",
+        kept / 30,
+        codec="mpeg4",
+        images=[np.roll(noise, 3 * i, axis=1) for i in kept],
+        time_base=Fraction(1, 30),
+    )
+    report = describe_clip(cut_file(path, tmp_path / "cut.avi", size))
+    if is_cut:
+        assert f"cut off after {report.clip.num_frames} of 60 frames" in report.warnings[0]
+    else:
+        assert report.warnings == ()
+        np.testing.assert_allclose(report.clip.time, kept / 30)
+
+
 def test_damage_in_the_middle_keeps_the_indices_of_later_frames(tmp_path):
     path = make_video(tmp_path / "a.mp4", EVEN, options={"x264-params": "keyint=10:bframes=0"})
     with av.open(str(path)) as container:

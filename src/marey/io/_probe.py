@@ -69,7 +69,11 @@ def probe_video(path: Path) -> tuple[Float[np.ndarray, "T"], tuple[int, int], tu
                 f"not one frame of {path} can be decoded; the file is damaged or cut off: export "
                 f"it again"
             )
-        promise = _Promise(frames=source.stream.frames, microseconds=source.container.duration or 0)
+        promise = _Promise(
+            frames=source.stream.frames,
+            seconds=(source.container.duration or 0) / 1e6,
+            interval=float(1 / (source.stream.average_rate or FALLBACK_RATE)),
+        )
         size = _shown_size(first, read_orientation(first), path)
     time = _times_of_packets(path, first.pts)
     num_damaged = 0
@@ -81,7 +85,7 @@ def probe_video(path: Path) -> tuple[Float[np.ndarray, "T"], tuple[int, int], tu
     if num_damaged:
         warnings.append(f"{num_damaged} packets of {path.name} are damaged and were left out")
     elif promise.is_broken(time):
-        warnings.append(f"{path.name} is cut off: {len(time)} frames are left of {promise}")
+        warnings.append(f"{path.name} is cut off {promise.compare(time)}; copy or export it again")
     return time, size, tuple(warnings)
 
 
@@ -90,16 +94,28 @@ class _Promise:
     """How long a video is by its header; 0 where the header does not tell."""
 
     frames: int
-    microseconds: int
+    seconds: float
+    interval: float
+    """Seconds from one frame to the next, on average."""
 
     def is_broken(self, time: Float[np.ndarray, "T"]) -> bool:
-        if self.frames:
-            return self.frames > len(time)
-        # Sound may outlast the pictures a little; headers without a frame count tell no better.
-        return self.microseconds / 1e6 > float(time[-1] - time[0]) + 1.0
+        """Tell whether frames are missing at the end.
 
-    def __str__(self) -> str:
-        return f"{self.frames} frames" if self.frames else f"{self.microseconds / 1e6:.1f} s"
+        AVI counts frames that were dropped in the recording and MP4 those that are cut away by an
+        edit, so fewer frames than promised are no damage as long as the clock reaches the end.
+        """
+        length = float(time[-1] - time[0])
+        if self.frames:
+            short = not self.seconds or self.seconds > length + 1.5 * self.interval
+            return self.frames > len(time) and short
+        # Sound may outlast the pictures a little; headers without a frame count tell no better.
+        return self.seconds > length + 1.0
+
+    def compare(self, time: Float[np.ndarray, "T"]) -> str:
+        """Say where the clip ends and where it should."""
+        if self.frames:
+            return f"after {len(time)} of {self.frames} frames"
+        return f"after {float(time[-1] - time[0]):.1f} of {self.seconds:.1f} s"
 
 
 def _shown_size(frame: VideoFrame, orientation: Orientation, path: Path) -> tuple[int, int]:
