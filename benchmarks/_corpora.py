@@ -23,10 +23,10 @@ from benchmarks._truth import (
 from marey.body import load_body
 from marey.capture.fit_person import Bodies, fit_person, make_bodies
 from marey.capture.observe import PinholeView
-from marey.capture.threads import side_by_side
 from marey.core import BodyMotion, Cameras, Keypoints2D, Keypoints3D, load_skeleton
 from marey.core.errors import NothingFoundError
 from marey.evaluate import pa_mpjpe
+from marey.fit.threads import side_by_side
 from marey.jobs.options import SolveOptions
 from marey.jobs.solve import solve
 from marey.synthetic.noise import DetectorNoise, observe

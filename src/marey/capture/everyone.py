@@ -11,12 +11,12 @@ from marey.capture.fit_body import FitOptions
 from marey.capture.fit_person import fit_person, make_bodies
 from marey.capture.observe import PinholeView
 from marey.capture.place_in_world import find_shared_world
-from marey.capture.threads import one_thread_each, side_by_side
 from marey.capture.world import World
 from marey.core import BodyMotion, Person
 from marey.core.errors import NothingFoundError
 from marey.core.progress import Progress, silent
 from marey.core.scratch import Scratch
+from marey.fit.threads import one_thread_each, side_by_side
 
 
 @runtime_checkable

@@ -14,11 +14,11 @@ from marey.capture.fit_body import FitOptions, solve_body
 from marey.capture.fit_hands import Arm, solve_hand
 from marey.capture.observe import Observation, PinholeView, observe
 from marey.capture.spans import Presence, bridge_gaps
-from marey.capture.threads import side_by_side
 from marey.core import BodyMotion, Keypoints2D, Keypoints3D
 from marey.core.scratch import Scratch, chunks
 from marey.fit.chain import Chain, Pose, place
 from marey.fit.chains import body_chain, hand_chain
+from marey.fit.threads import side_by_side
 
 CORE = tuple(
     f"{side}_{part}"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from marey.capture.spans import runs, windows
@@ -18,6 +18,7 @@ from marey.fit.chain import Pose
 from marey.fit.frames import LmOptions, solve_frames
 from marey.fit.problem import Problem
 from marey.fit.sequence import Smoothness, solve_sequence
+from marey.fit.threads import side_by_side
 
 _BATCH = 128
 
@@ -43,10 +44,13 @@ def solve_single(
     options: LmOptions | None = None,
 ) -> None:
     """Solve the chosen frames independently of each other, in place; the others stay."""
-    for batch in torch.from_numpy(np.flatnonzero(chosen)).split(_BATCH):
+
+    def solve(batch: Int[Tensor, "M"]) -> None:
         solution = solve_frames(problem_of(batch), poses[batch], options)
         poses.rotation[batch] = solution.pose.rotation
         poses.translation[batch] = solution.pose.translation
+
+    side_by_side(solve, torch.from_numpy(np.flatnonzero(chosen)).split(_BATCH), workers=2)
 
 
 def solve_windows(

@@ -68,7 +68,7 @@ def solve_frames(problem: Problem, start: Pose, options: LmOptions | None = None
         better = trial_loss < loss[live]
         gain = 1 - trial_loss / loss[live]
         taken = better.nonzero().squeeze(-1)
-        pose = _replace(pose, live[taken], trial.pose[taken])
+        pose = put_poses(pose, live[taken], trial.pose[taken])
         loss = loss.index_copy(0, live[taken], trial_loss[taken])
         damping[live] *= torch.where(better, options.shrink, options.grow).to(damping.dtype)
         done = (better & (gain < options.tolerance)) | (damping[live] > _HOPELESS)
@@ -87,7 +87,8 @@ def _refresh(problem: Problem, normal: Rows, trial: State, taken: Tensor, live: 
         normal.right[taken.numpy()] = new.right
 
 
-def _replace(pose: Pose, index: Tensor, new: Pose) -> Pose:
+def put_poses(pose: Pose, index: Tensor, new: Pose) -> Pose:
+    """Return the poses with some of them replaced."""
     assert pose.shift is not None and new.shift is not None
     return Pose(
         pose.rotation.index_copy(0, index, new.rotation),

@@ -18,7 +18,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from marey.fit._tree_numba import accumulate_kernel, place_kernel, solve_kernel
-from marey.fit.chain import Chain, Placed, Pose, pose_jacobian, shape_jacobian
+from marey.fit.chain import Chain, Placed, Pose, place, pose_jacobian, shape_jacobian
 from marey.fit.forces import Forces
 
 
@@ -146,7 +146,10 @@ def _ancestors(chain: Chain, joint: int) -> list[int]:
 
 
 def place_fast(chain: Chain, pose: Pose) -> Placed:
-    """Do what `chain.place` does, compiled."""
+    """Do what `chain.place` does: compiled, or plainly where gradients are wanted."""
+    parts = (pose.rotation, pose.translation, pose.shape)
+    if torch.is_grad_enabled() and any(part.requires_grad for part in parts):
+        return place(chain, pose)
     dtype = pose.translation.dtype
     num_problems, num_joints = len(pose), len(chain.joints)
     placed = Placed(

@@ -6,7 +6,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_info
 
-from marey.capture.threads import one_thread_each, side_by_side
+from marey.fit.threads import one_thread_each, side_by_side
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
