@@ -30,7 +30,8 @@ _MAGIC = b"marey journal 1\n"
 _HEAD = struct.Struct("<II")
 _GROUP = struct.Struct("<QI")
 _ENTRY = struct.Struct("<16sI")
-_SYNC_SECONDS = 5.0
+_FLUSH_SECONDS, _SYNC_SECONDS = 0.5, 5.0
+"""How much is lost when the process dies, and when the machine does."""
 _BEHIND = 2
 """A frame's calls are over when the frame after the next one begins."""
 
@@ -53,7 +54,7 @@ class Journal:
         self._open: dict[int, Answers] = {}
         self._frame = -1
         self._file = path.open("r+b" if path.exists() else "w+b")
-        self._synced = clock.monotonic()
+        self._flushed = self._synced = clock.monotonic()
         self.num_frames, end = _measure(path, identity)
         """Frames that the file holds."""
         if end:
@@ -63,6 +64,7 @@ class Journal:
             self._file.truncate(0)
             self._file.write(_MAGIC)
             self._append(identity)
+            self._file.flush()
         self._file.seek(0, os.SEEK_END)
 
     def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
@@ -108,13 +110,16 @@ class Journal:
             entries = [_ENTRY.pack(key, len(value)) + value for key, value in answers.items()]
             self._append(_GROUP.pack(self.num_frames, len(entries)) + b"".join(entries))
             self.num_frames += 1
-        if ready and clock.monotonic() - self._synced > _SYNC_SECONDS:
-            os.fsync(self._file.fileno())
-            self._synced = clock.monotonic()
+        now = clock.monotonic()
+        if ready and now - self._flushed > _FLUSH_SECONDS:
+            self._file.flush()
+            self._flushed = now
+            if now - self._synced > _SYNC_SECONDS:
+                os.fsync(self._file.fileno())
+                self._synced = now
 
     def _append(self, content: bytes) -> None:
         self._file.write(_HEAD.pack(len(content), zlib.crc32(content)) + content)
-        self._file.flush()
 
 
 def _measure(path: Path, identity: bytes) -> tuple[int, int]:

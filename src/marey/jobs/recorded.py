@@ -1,7 +1,7 @@
 """The networks with a journal beside them: what was asked before is answered from there.
 
 A question is the name of the network, where it looks, to the last bit, and the picture there. Of
-the picture a grid of at most 48 by 48 pixels counts: within one frame that tells a person who was
+the picture a grid of at most 32 by 32 pixels counts: within one frame that tells a person who was
 painted over from one who was not, and the crop tells one person and frame from the next.
 """
 
@@ -24,7 +24,7 @@ from marey.models.protocols import LandmarkEstimator, PersonBoxes, PersonDetecto
 from marey.models.rtmpose import RtmPoseEstimator
 from marey.models.wholebody import WholeBodyEstimator
 
-_GRID = 48
+_GRID = 32
 _Result = TypeVar("_Result")
 
 
@@ -169,7 +169,7 @@ def _name_question(
     digest = hashlib.blake2b(network.encode(), digest_size=16)
     if place is not None:
         digest.update(place.tobytes())
-    digest.update(_sample(image, box).tobytes())
+    digest.update(_sample(image, box))
     return digest.digest()
 
 

@@ -50,13 +50,12 @@ def decode(kind: type[_Value], content: bytes) -> _Value:
 def _write(file: BytesIO, value: Any) -> None:
     if value is None:
         file.write(_NONE)
-    elif isinstance(value, float) and not isinstance(value, np.generic):
+    elif type(value) is float:
         file.write(_FLOAT + struct.pack("<d", value))
     elif isinstance(value, np.ndarray | np.generic):
-        array = np.ascontiguousarray(value)
-        header = (_DTYPES.index(array.dtype.name), isinstance(value, np.generic), np.ndim(value))
-        file.write(_ARRAY + struct.pack("<B?B", *header))
-        file.write(struct.pack(f"<{np.ndim(value)}I", *np.shape(value)) + array.tobytes())
+        shape, code = value.shape, _DTYPES.index(value.dtype.name)
+        file.write(_ARRAY + struct.pack("<B?B", code, isinstance(value, np.generic), len(shape)))
+        file.write(struct.pack(f"<{len(shape)}I", *shape) + value.tobytes())
     elif is_dataclass(value):
         file.write(_DATACLASS)
         for field in fields(value):
