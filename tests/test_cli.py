@@ -1,16 +1,20 @@
 """The command line: bad input is one sentence and a stable exit code, and leaves nothing behind."""
 
+import errno
 import json
+import shutil
 import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import av
 import numpy as np
 import pytest
 
 from marey import cli
+from marey.assets import demo_clip
 from marey.core import Take
 from marey.core.errors import (
     EnvironmentFault,
@@ -27,7 +31,10 @@ from marey.io.take import read_take, write_take
 from marey.io.video import write_video
 from tests.fixtures.golden_take import TIME, make_anna
 
-COMMANDS = {"solve": ["solve"], "export": ["export"], "demo": ["demo"]}
+KINDS = tuple(get_args(kind)[0] for kind in get_args(cli.Command))
+"""The class of every command."""
+
+COMMANDS = tuple(kind.__name__.lower() for kind in KINDS)
 
 
 @pytest.fixture
@@ -164,6 +171,25 @@ def test_outputs_are_checked_before_any_work(noise_video, capsys, options, sente
     assert (noise_video.parent / "taken.glb").read_bytes() == b"precious"
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("gold.take", "gold.take is a take, not a video: it is solved already; use marey export"),
+        ("renamed", "renamed is a take, not a video"),
+        ("seen.json", "seen.json holds keypoints, not a video; fit bodies to them by marey solve"),
+        ("walk.bvh", "a file that marey import makes a take of: marey import walk.bvh"),
+        ("nothing", "the folder nothing holds no images"),
+    ],
+)
+def test_solve_sends_other_files_to_their_command(folder, capsys, name, sentence):
+    write_small_take(folder / "gold.take")
+    shutil.copytree(folder / "gold.take", folder / "renamed")
+    (folder / "seen.json").write_text("{}")
+    (folder / "walk.bvh").write_text("HIERARCHY")
+    (folder / "nothing").mkdir()
+    assert sentence in refuse(capsys, "solve", name)
+
+
 def test_export_refuses_what_is_no_take(folder, capsys):
     assert "nothing.take" in refuse(capsys, "export", "nothing.take", "out.glb")
     (folder / "empty.take").mkdir()
@@ -204,25 +230,30 @@ def test_quiet_prints_nothing_but_the_error(noise_video, capsys):
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_shows_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
-        cli.main([*COMMANDS[command], "--help"])
+        cli.main([command, "--help"])
     assert stop.value.code == 0
-    assert f"Example: marey {command} " in capsys.readouterr().out
+    assert f"Example: marey {command}" in capsys.readouterr().out
 
 
 def test_help_lists_every_command(capsys):
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     printed = capsys.readouterr().out
-    assert all(f"Example: marey {command} " in printed for command in COMMANDS)
+    assert all(f"Example: marey {command}" in printed for command in COMMANDS)
 
 
 def test_examples_in_the_help_are_valid_commands(noise_video, capsys, monkeypatch):
     ran = []
-    for kind in (cli.Solve, cli.Export, cli.Demo):
+    for kind in KINDS:
         monkeypatch.setattr(kind, "run", lambda command: ran.append(type(command)))
         example = (kind.__doc__ or "").split("Example: marey ")[1].strip()
         cli.main(example.split())
-    assert ran == [cli.Solve, cli.Export, cli.Demo]
+    assert tuple(ran) == KINDS
+
+
+def test_the_tests_know_every_command():
+    """Guards the tests above, which take the commands from the code."""
+    assert COMMANDS == ("solve", "export", "import", "report", "demo", "info", "doctor")
 
 
 def test_exit_codes_follow_the_tree_of_errors():
@@ -240,6 +271,38 @@ def test_environment_faults_end_with_their_own_code(folder, capsys, monkeypatch)
 
     monkeypatch.setattr(cli.Solve, "run", fail)
     assert "pip install 'marey[view]'" in refuse(capsys, "solve", "clip.mp4", code=3)
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence", "code"),
+    [
+        (IndexError("index 5 is out of\nbounds"), "a mistake in marey (IndexError: index 5 is ", 1),
+        (AssertionError(), "a mistake in marey (AssertionError); please report it", 1),
+        (ValueError("x" * 9999), "xxx...)", 1),
+        (OSError(errno.ENOSPC, "No space left", "a.glb"), "the disk of a.glb is full; free", 3),
+        (OSError(errno.EDQUOT, "Quota exceeded"), "the disk is full; free some space", 3),
+        (PermissionError(errno.EACCES, "Permission denied", "a.glb"), "cannot use a.glb: Per", 2),
+        (MemoryError(), "the memory of this machine is not enough", 3),
+    ],
+)
+def test_unexpected_errors_are_one_sentence_too(folder, capsys, monkeypatch, error, sentence, code):
+    def fail(command):
+        raise error
+
+    monkeypatch.setattr(cli.Solve, "run", fail)
+    printed = refuse(capsys, "solve", "clip.mp4", code=code)
+    assert sentence in printed
+    assert len(printed) < 400
+    assert ("--debug" in printed) == (code == 1)
+    with pytest.raises(type(error)):
+        cli.main(["solve", "clip.mp4", "--debug"])
+
+
+def test_a_reader_who_has_had_enough_is_no_error(folder):
+    command = f"{sys.executable} -m marey.cli info {demo_clip()} | head -n 1"
+    run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert run.stdout.count("\n") == 1
+    assert run.stderr == ""
 
 
 def test_interrupting_is_no_crash(folder, capsys, monkeypatch):

@@ -1,9 +1,10 @@
 """The command line: every command is a short call of a public function.
 
-Errors raised on purpose become one sentence on the standard error and the exit code of their
-branch (`marey.core.errors`); `--debug` shows where they came from.
+Errors become one sentence on the standard error and the exit code of their branch
+(`marey.core.errors`, `marey.jobs.last_words`); `--debug` shows where they came from.
 """
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +13,10 @@ from typing import Annotated
 import tyro
 
 from marey import __version__
-from marey.core.errors import InputError, MareyError
+from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
 from marey.jobs import commands
+from marey.jobs.last_words import explain_error
 from marey.jobs.options import SolveOptions
 from marey.jobs.readers import Axis, KeypointHints
 
@@ -233,11 +235,17 @@ def main(arguments: list[str] | None = None) -> None:
     command = tyro.cli(Command, prog="marey", args=arguments, description="3D motion from video.")
     try:
         command.run()
-    except MareyError as error:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads our output (`marey info dance.mp4 | head -1`) has had enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+    except Exception as error:
         if command.talk.debug:
             raise
-        sys.stderr.write(f"marey: {error}\n")
-        sys.exit(error.exit_code)
+        sentence, code = explain_error(error)
+        sys.stderr.write(f"marey: {sentence}\n")
+        sys.exit(code)
     except KeyboardInterrupt:
         sys.stderr.write("marey: interrupted; nothing half-written is left behind\n")
         sys.exit(130)

@@ -10,7 +10,7 @@ from marey.io._joint_names import JointNames
 from marey.jobs.export import check_export, export
 from marey.jobs.files import refuse_existing
 from marey.jobs.options import SolveOptions
-from marey.jobs.readers import Axis, KeypointHints
+from marey.jobs.readers import IMAGE_DOORS, READERS, Axis, KeypointHints, find_door
 from marey.jobs.reporting import print_json, report
 
 
@@ -46,6 +46,7 @@ def solve_video(
     from marey.io.take import read_take
     from marey.jobs.solve_into import solve_into
 
+    _refuse_other_kinds(video)
     target = output or Path(f"{video.stem or video.resolve().name}.take")
     _check_take(target, overwrite=talk.overwrite)
     for path in exports:
@@ -63,6 +64,34 @@ def solve_video(
         for path in exports:
             written += export(read_take(target), path, overwrite=talk.overwrite, progress=progress)
     _say_solved(solved.people, solved.run, written, talk)
+
+
+def _refuse_other_kinds(video: Path) -> None:
+    """Send whoever gives something else than a video to the command that takes it.
+
+    Raises:
+        InputError: If the path is that of a take, or of a file that `marey import` reads.
+    """
+    from marey.io.take import HEADER
+
+    if not video.exists() or (video.is_dir() and not any(video.iterdir())):
+        return
+    door = find_door(video)
+    if door == ".take" or (video / HEADER).is_file():
+        raise InputError(
+            f"{video} is a take, not a video: it is solved already; use marey export, report or "
+            "info on it (or solve --keypoints, to fit bodies to its keypoints anew)"
+        )
+    if door in IMAGE_DOORS:
+        raise InputError(
+            f"{video} holds keypoints, not a video; fit bodies to them by marey solve --keypoints "
+            f"{video}"
+        )
+    if door in READERS:
+        raise InputError(
+            f"{video} is no video but a file that marey import makes a take of: marey import "
+            f"{video}"
+        )
 
 
 def _note_to(talk: Talk) -> Callable[[str], None]:
