@@ -169,7 +169,7 @@ def _name_question(
     digest = hashlib.blake2b(network.encode(), digest_size=16)
     if place is not None:
         digest.update(place.tobytes())
-    digest.update(_sample(image, box))
+    digest.update(_sample(image, box).data)
     return digest.digest()
 
 
