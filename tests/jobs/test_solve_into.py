@@ -21,6 +21,7 @@ from marey.jobs import solve_into as module
 from marey.jobs.options import SolveOptions
 from marey.jobs.solve import solve
 from marey.jobs.solve_into import solve_into
+from marey.jobs.workspace import open_workspace
 
 NUM_FRAMES = 14
 NUM_REPORTS = 30
@@ -316,6 +317,20 @@ def test_strangers_in_the_way_are_left_alone(video, target):
     target.mkdir()
     with pytest.raises(OutputExistsError):
         solve_into(video, target)
+
+
+def test_what_a_killed_write_leaves_is_cleared(tmp_path):
+    target = tmp_path / "one.take"
+    (tmp_path / ".one.take.abc.tmp").mkdir()
+    old = tmp_path / ".one.take.def.old"
+    (old / "one.take").mkdir(parents=True)
+    (old / "one.take" / "take.toml").write_text("the old take")
+    other = tmp_path / ".another.take.abc.tmp"
+    other.mkdir()
+    with open_workspace(target) as workspace:
+        workspace.remove()
+    assert (target / "take.toml").read_text() == "the old take"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [other.name, "one.take"]
 
 
 def test_nobody_leaves_nothing_behind(tmp_path):

@@ -5,6 +5,7 @@ lock that the system takes away from a dead process keeps two runs out of one fo
 """
 
 import errno
+import glob
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,6 +79,7 @@ def open_workspace(target: Path) -> Iterator[Workspace]:
         raise _explain(error, folder) from error
     try:
         workspace = Workspace(folder)
+        _clear_leftovers(target)
         shutil.rmtree(workspace.scratch, ignore_errors=True)
         yield workspace
     except OSError as error:
@@ -101,6 +103,17 @@ def _make(folder: Path) -> None:
         raise _explain(error, folder) from error
     if strange:
         raise InputError(f"{folder} is needed for the run but holds other files; rename it")
+
+
+def _clear_leftovers(target: Path) -> None:
+    """Undo what a run that was killed while it wrote the take left beside it (`core.files`)."""
+    name = glob.escape(target.name)
+    for old in target.parent.glob(f".{name}.*.old"):
+        if not target.exists() and (old / target.name).exists():
+            (old / target.name).rename(target)
+        shutil.rmtree(old, ignore_errors=True)
+    for temporary in target.parent.glob(f".{name}.*.tmp"):
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _explain(error: OSError, folder: Path) -> InputError | EnvironmentFault:
