@@ -227,6 +227,16 @@ class TestRefusals:
         with pytest.raises(OutputExistsError):
             write_amass(make_motion(), tmp_path / "a.npz", overwrite=False)
 
+    def test_a_taken_place_is_found_before_anything_is_written(self, tmp_path):
+        motion = hide(make_motion(), 0, slice(2, 3))
+        names = sorted(path.name for path in write_amass(motion, tmp_path / "b.npz"))
+        assert len(names) > 1
+        last = tmp_path / names[-1].replace("b_", "a_")
+        last.write_bytes(b"precious")
+        with pytest.raises(OutputExistsError, match=last.name):
+            write_amass(motion, tmp_path / "a.npz", overwrite=False)
+        assert sorted(path.name for path in tmp_path.iterdir()) == [last.name, *names]
+
     def save(self, tmp_path, **changes):
         keys = {
             "poses": np.zeros((4, 156)),

@@ -84,6 +84,21 @@ def test_what_cannot_be_written_is_refused(tmp_path):
     write_trc(points, path, overwrite=True)
 
 
+def test_a_taken_place_is_found_before_anything_is_written(tmp_path):
+    points = make_points()
+    points = replace(
+        points,
+        people=("anna", "ben"),
+        position=np.repeat(points.position, 2, 0),
+        confidence=np.repeat(points.confidence, 2, 0),
+    )
+    (tmp_path / "a_ben.trc").write_text("precious")
+    with pytest.raises(OutputExistsError, match=r"a_ben\.trc exists"):
+        write_trc(points, tmp_path / "a.trc")
+    assert [path.name for path in tmp_path.iterdir()] == ["a_ben.trc"]
+    assert len(write_trc(points, tmp_path / "a.trc", overwrite=True)) == 2
+
+
 def test_blanks_in_names_do_not_shift_columns(tmp_path):
     points = make_points(labels=("Left Knee\t2", "b", "größe", "d"))
     found = read_trc(write_trc(points, tmp_path / "a b.trc")[0])

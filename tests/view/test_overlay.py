@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from marey.core import Keypoints2D, Rig
-from marey.core.errors import InputError
-from marey.io.video import probe_clip, read_frames
+from marey.core.errors import InputError, ShapeError
+from marey.io.video import probe_clip, read_frames, write_video
 from marey.view.frames import CHUNK, TakeFrames
 from marey.view.meshes import load_drawn_body, pose_meshes
 from marey.view.overlay import OverlayStyle, render_overlay, write_overlay
@@ -153,6 +153,32 @@ def test_a_take_without_video_is_refused(sample, tmp_path):
     with pytest.raises(InputError, match="no video to draw on"):
         write_overlay(replace(sample.take, clips=()), tmp_path / "a.mp4")
     assert not list(tmp_path.iterdir())
+
+
+def test_pictures_of_another_size_are_refused(sample, tmp_path):
+    small = np.zeros((120, 160, 3), np.uint8)
+    with pytest.raises(ShapeError, match="160x120 px, but its camera sees 320x240 px"):
+        render_overlay(small, TakeFrames(sample.take).seen(0))
+    write_video(tmp_path / "small.mp4", [small] * 3, frame_rate=30)
+    clip, message = probe_clip(tmp_path / "small.mp4"), "was made from pictures of 320x240 px"
+    for take in (sample.take, replace(sample.take, cameras=None)):
+        with pytest.raises(InputError, match=message):
+            write_overlay(take, tmp_path / "a.mp4", clip=clip)
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_people_on_another_body_are_shown_by_their_keypoints(sample, tmp_path):
+    first, second = sample.take.people
+    rig = Rig(
+        name="arm", root="base", joints=("a",), parents=(-1,), offset=np.zeros((1, 3), np.float32)
+    )
+    motion = second.motion
+    bare = replace(motion, body=rig, R_parent_joint=motion.R_parent_joint[:, :, :1])
+    take = replace(sample.take, people=(first, replace(second, motion=bare)))
+    seen = TakeFrames(take).seen(SPAN.start)
+    assert np.isfinite(seen.people.vertices[0]).all()
+    assert np.isnan(seen.people.vertices[1]).all()
+    assert changed_columns(render_overlay(grey(), seen, style=BARE))[: SIZE[0] // 2].any()
 
 
 def test_a_bare_rig_has_no_mesh(sample):

@@ -14,6 +14,23 @@ from pathlib import Path
 from marey.core.errors import InputError, OutputExistsError
 
 
+def refuse_existing(*targets: Path, overwrite: bool) -> None:
+    """Stop if a place to write to is taken.
+
+    Who writes several files asks for all of them first, so that a taken one does not leave half of
+    the others behind.
+
+    Raises:
+        OutputExistsError: If one exists and may not be overwritten.
+    """
+    taken = [target for target in targets if target.exists()]
+    if taken and not overwrite:
+        raise OutputExistsError(
+            f"{taken[0]} exists already; choose another name, or overwrite it "
+            "(--overwrite, in Python overwrite=True)"
+        )
+
+
 @contextmanager
 def atomic_path(target: str | Path, *, overwrite: bool = True) -> Iterator[Path]:
     """Yield a temporary file path that becomes `target` when the block ends without an error.
@@ -27,11 +44,7 @@ def atomic_path(target: str | Path, *, overwrite: bool = True) -> Iterator[Path]
         InputError: If the folder does not exist or cannot be written to.
     """
     target = Path(target)
-    if target.exists() and not overwrite:
-        raise OutputExistsError(
-            f"{target} exists already; choose another name, or overwrite it "
-            "(--overwrite, in Python overwrite=True)"
-        )
+    refuse_existing(target, overwrite=overwrite)
     temporary = Path(_make_temporary(target, folder=False))
     try:
         yield temporary
@@ -59,11 +72,7 @@ def atomic_folder(
         InputError: If the parent folder does not exist or cannot be written to.
     """
     target = Path(target)
-    if target.exists() and not overwrite:
-        raise OutputExistsError(
-            f"{target} exists already; choose another name, or overwrite it "
-            "(--overwrite, in Python overwrite=True)"
-        )
+    refuse_existing(target, overwrite=overwrite)
     temporary = Path(_make_temporary(target, folder=True))
     try:
         yield temporary

@@ -13,9 +13,9 @@ from jaxtyping import Float
 
 from marey.core.cameras import Cameras
 from marey.core.clip import Clip
-from marey.core.errors import NothingFoundError
+from marey.core.errors import InputError, NothingFoundError
 from marey.core.keypoints import Keypoints2D, Keypoints3D
-from marey.core.motion import BodyMotion
+from marey.core.motion import BodyMotion, Rig
 from marey.core.tracks import Tracks
 
 
@@ -58,6 +58,7 @@ class Take:
 
         Raises:
             NothingFoundError: If no person has a motion.
+            InputError: If people have different bodies.
         """
         moving = [person for person in self.people if person.motion is not None]
         if not moving:
@@ -103,8 +104,18 @@ def stack_motions(people: list[Person], time: Float[np.ndarray, "T"]) -> BodyMot
 
     Returns:
         One motion with N = len(people).
+
+    Raises:
+        InputError: If their bodies differ.
     """
     first = _motion(people[0])
+    for person in people[1:]:
+        if not _is_same_body(first, _motion(person)):
+            raise InputError(
+                f"'{people[0].name}' and '{person.name}' have different bodies "
+                f"({_describe_body(first)}; {_describe_body(_motion(person))}), which one motion "
+                "cannot hold; take each person on their own (in Python take.people[i].motion)"
+            )
     num_people, num_frames = len(people), len(time)
     root = np.full((num_people, num_frames, 7), np.nan, np.float32)
     pose = np.full((num_people, num_frames, *first.R_parent_joint.shape[2:]), np.nan, np.float32)
@@ -115,7 +126,7 @@ def stack_motions(people: list[Person], time: Float[np.ndarray, "T"]) -> BodyMot
         root[row, span] = block.T_world_root[0]
         pose[row, span] = block.R_parent_joint[0]
         confidence[row, span] = block.confidence[0]
-        if block.contact is not None:
+        if block.contact is not None and block.contact_names == first.contact_names:
             contact[row, span] = block.contact[0]
     return replace(
         first,
@@ -132,3 +143,24 @@ def stack_motions(people: list[Person], time: Float[np.ndarray, "T"]) -> BodyMot
 def _motion(person: Person) -> BodyMotion:
     assert person.motion is not None
     return person.motion
+
+
+def _is_same_body(a: BodyMotion, b: BodyMotion) -> bool:
+    if (
+        a.shape.shape[1] != b.shape.shape[1]
+        or a.R_parent_joint.shape[2] != b.R_parent_joint.shape[2]
+    ):
+        return False
+    if not isinstance(a.body, Rig) or not isinstance(b.body, Rig):
+        return isinstance(a.body, str) and a.body == b.body
+    names = (a.body.name, a.body.root, a.body.joints, a.body.parents)
+    return (
+        names == (b.body.name, b.body.root, b.body.joints, b.body.parents)
+        and a.body.offset.shape == b.body.offset.shape
+        and np.allclose(a.body.offset, b.body.offset, atol=1e-6)
+    )
+
+
+def _describe_body(motion: BodyMotion) -> str:
+    name = motion.body.name if isinstance(motion.body, Rig) else motion.body
+    return f"{name} with {motion.R_parent_joint.shape[2]} joints"

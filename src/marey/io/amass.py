@@ -35,7 +35,7 @@ from jaxtyping import Float, Shaped
 from scipy.spatial.transform import Rotation
 
 from marey.core.errors import FormatError, InputError, NothingFoundError
-from marey.core.files import atomic_path
+from marey.core.files import atomic_path, refuse_existing
 from marey.core.motion import BodyMotion
 from marey.io._amass_runs import Run, space_evenly, split_runs
 from marey.io._take_files import make_file_names
@@ -86,21 +86,22 @@ def write_amass(
     rest = np.broadcast_to(
         np.zeros((1, 3)) if root_rest is None else root_rest, (len(motion.people), 3)
     )
-    written: list[Path] = []
-    suffixes = name_people(motion.people)
-    for person, suffix in enumerate(suffixes):
+    plan: list[tuple[Path, int, Run]] = []
+    for person, suffix in enumerate(name_people(motion.people)):
         runs = split_runs(motion, person)
         for number, run in enumerate(runs, start=1):
             part = f"_part{number}" if len(runs) > 1 else ""
-            target = path.with_name(f"{path.stem}{suffix}{part}.npz")
-            content = _describe_run(run, motion, person, rest[person], frame_rate)
-            content["gender"] = np.array(gender)
-            with atomic_path(target, overwrite=overwrite) as temporary:
-                np.savez_compressed(temporary, allow_pickle=False, **content)
-            written.append(target)
-    if not written:
+            plan.append((path.with_name(f"{path.stem}{suffix}{part}.npz"), person, run))
+    if not plan:
         raise NothingFoundError("nobody is present in any frame, so there is no motion to write")
-    return written
+    targets = [target for target, _, _ in plan]
+    refuse_existing(*targets, overwrite=overwrite)
+    for target, person, run in plan:
+        content = _describe_run(run, motion, person, rest[person], frame_rate)
+        content["gender"] = np.array(gender)
+        with atomic_path(target, overwrite=overwrite) as temporary:
+            np.savez_compressed(temporary, allow_pickle=False, **content)
+    return targets
 
 
 def read_amass(

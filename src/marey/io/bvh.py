@@ -31,8 +31,8 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from marey.core import BodyMotion
-from marey.core.errors import FormatError, InputError, NothingFoundError, OutputExistsError
-from marey.core.files import atomic_path
+from marey.core.errors import FormatError, InputError, NothingFoundError
+from marey.core.files import atomic_path, refuse_existing
 from marey.io._amass_runs import Run, space_evenly, split_runs
 from marey.io._bvh_angles import split_rotation
 from marey.io._bvh_frames import parse_frames, write_frames
@@ -93,12 +93,7 @@ def write_bvh(
     targets = [target for target, _, _ in plan]
     if not targets:
         raise NothingFoundError("nobody is present in any frame, so there is no motion to write")
-    # All places are looked at first, so that a taken one does not leave half of the people behind.
-    if not overwrite and (taken := [str(target) for target in targets if target.exists()]):
-        raise OutputExistsError(
-            f"{taken[0]} exists already; choose another name, or overwrite it "
-            "(--overwrite, in Python overwrite=True)"
-        )
+    refuse_existing(*targets, overwrite=overwrite)
     for target, person, run in plan:
         nodes, moving = figures[person]
         with atomic_path(target, overwrite=overwrite) as temporary:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float
 
-from marey.core.files import atomic_path
+from marey.core.files import atomic_path, refuse_existing
 from marey.core.keypoints import Keypoints3D
 from marey.io._markers import check_world, find_rate, find_span, make_marker_skeleton, name_files
 from marey.io._trc_read import parse_trc
@@ -47,20 +47,21 @@ def write_trc(points: Keypoints3D, path: str | Path, *, overwrite: bool = False)
         OutputExistsError: If a file exists and `overwrite` is off.
     """
     check_world(points, "TRC")
-    written: list[Path] = []
-    targets = name_files(Path(path), points.people)
-    for row, (target, valid) in enumerate(zip(targets, points.valid, strict=True)):
-        span = find_span(valid)
-        if span.stop == span.start:
-            continue
+    plan = [
+        (target, row, find_span(points.valid[row]))
+        for row, target in enumerate(name_files(Path(path), points.people))
+        if points.valid[row].any()
+    ]
+    refuse_existing(*(target for target, _, _ in plan), overwrite=overwrite)
+    for target, row, span in plan:
         with (
             atomic_path(target, overwrite=overwrite) as temporary,
             temporary.open("w", encoding="utf-8", newline="\n") as file,
         ):
             file.writelines(_make_header(points, span, target))
-            file.writelines(_make_rows(points.position[row], valid, points.time, span))
-        written.append(target)
-    return written
+            rows = _make_rows(points.position[row], points.valid[row], points.time, span)
+            file.writelines(rows)
+    return [target for target, _, _ in plan]
 
 
 def read_trc(path: str | Path) -> Keypoints3D:

@@ -4,11 +4,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from marey.core import BodyMotion, Clip, Keypoints3D, Take
-from marey.core.errors import InputError, OutputExistsError
+from marey.core.errors import InputError
+from marey.core.files import refuse_existing
 from marey.io._joint_names import JointNames
 from marey.io._limits import check_picture_size
 from marey.jobs.readers import IMAGE_DOORS, READERS, Axis, Hints, Size, find_door
 from marey.jobs.writers import MOTION_WRITERS, POINT_WRITERS, check_names
+
+__all__ = ["holds_image_keypoints", "read", "refuse_existing", "write"]
 
 OPTIONS = {"frame_rate": "--fps", "size": "--size", "up": "--up", "body": "--body"}
 """What hints are called on the command line."""
@@ -117,19 +120,6 @@ def holds_image_keypoints(path: Path) -> bool:
         FormatError: If it is damaged.
     """
     return find_door(path) in IMAGE_DOORS
-
-
-def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Stop if a place is taken.
-
-    Raises:
-        OutputExistsError: If it exists and may not be overwritten.
-    """
-    if path.exists() and not overwrite:
-        raise OutputExistsError(
-            f"{path} exists already; choose another name, or overwrite it "
-            "(--overwrite, in Python overwrite=True)"
-        )
 
 
 def _with_size(take: Take, path: Path, size: Size | None) -> Take:

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from marey.body.model import Body
-from marey.core import Rig, Skeleton, Take
+from marey.core import BodyMotion, Clip, Rig, Skeleton, Take
+from marey.core.errors import InputError
 from marey.geometry.projection import Viewpoint, select_viewpoint
 from marey.view.colors import person_colors
 from marey.view.meshes import load_drawn_body, mesh_faces, pose_meshes
@@ -32,6 +33,24 @@ class Seen:
     """x0 y0 x1 y1 px; NaN where absent."""
 
 
+def check_clip_size(take: Take, clip: Clip, *, view: int = 0) -> None:
+    """Refuse to draw on pictures of another size than those the take was made from.
+
+    Raises:
+        InputError: If the sizes differ.
+    """
+    size = None
+    if take.cameras is not None and len(take.cameras.size) > view:
+        size = tuple(take.cameras.size[view].tolist())
+    elif len(take.clips) > view:
+        size = take.clips[view].size
+    if size is not None and clip.size != size:
+        raise InputError(
+            f"{clip.path.name} is {clip.size[0]}x{clip.size[1]} px, but the take was made from "
+            f"pictures of {size[0]}x{size[1]} px; give the video that it was made from"
+        )
+
+
 class TakeFrames:
     """Answers what the frames of one view show; made for asking in order."""
 
@@ -44,7 +63,9 @@ class TakeFrames:
             body: The body of its motions; loaded by name if not given.
         """
         self._take, self._view = take, view
-        self._body = body or _find_body(take)
+        drawn = None if body else _find_drawn(take)
+        self._named = None if drawn is None else drawn.body
+        self._body = body or (None if drawn is None else load_drawn_body(drawn))
         self._names = tuple(person.name for person in take.people)
         self._colors = person_colors(len(self._names))
         self._chunk: tuple[int, Float32[np.ndarray, "N L V 3"]] | None = None
@@ -96,11 +117,17 @@ class TakeFrames:
         vertices = np.full(shape, np.nan, np.float32)
         for row, person in enumerate(self._take.people):
             first, last = max(start, person.start), min(stop, person.stop)
-            if person.motion is not None and first < last:
+            if person.motion is not None and self._wears(person.motion) and first < last:
                 span = slice(first - person.start, last - person.start)
                 posed = pose_meshes(body, person.motion, span)
                 vertices[row, first - start : last - start] = posed[0]
         return vertices
+
+    def _wears(self, motion: BodyMotion) -> bool:
+        """Tell whether a motion is of the body that is drawn; of others, keypoints are shown."""
+        if self._named is None:
+            return True
+        return isinstance(motion.body, str) and motion.body == self._named
 
     def _keypoints(
         self, frame: int
@@ -129,8 +156,7 @@ class TakeFrames:
         return boxes
 
 
-def _find_body(take: Take) -> Body | None:
-    for person in take.people:
-        if person.motion is not None and not isinstance(person.motion.body, Rig):
-            return load_drawn_body(person.motion)
-    return None
+def _find_drawn(take: Take) -> BodyMotion | None:
+    """Return the first motion of a body that has a surface."""
+    motions = (person.motion for person in take.people)
+    return next((m for m in motions if m is not None and not isinstance(m.body, Rig)), None)

@@ -16,12 +16,12 @@ from jaxtyping import Float, UInt8
 
 from marey.body.model import Body
 from marey.core import Clip, Take
-from marey.core.errors import InputError
+from marey.core.errors import InputError, ShapeError
 from marey.core.progress import Progress, silent
 from marey.geometry.projection import Viewpoint
 from marey.io.video import Frame, open_video_writer, read_frames
 from marey.view.drawing import draw_boxes, draw_keypoints, draw_names
-from marey.view.frames import Seen, TakeFrames
+from marey.view.frames import Seen, TakeFrames, check_clip_size
 from marey.view.scene import frame_bounds
 from marey.view.shading import People, blend, camera_light, draw_surface, shade_surface
 from marey.view.stage import Stage, build_stage, render_on_stage
@@ -63,8 +63,18 @@ def render_overlay(
 
     Returns:
         A new picture of the same size.
+
+    Raises:
+        ShapeError: If the frame is not of the size that the camera sees.
     """
     style = style or OverlayStyle()
+    height, width = image.shape[:2]
+    if seen.viewpoint is not None and seen.viewpoint.size != (width, height):
+        wide, high = seen.viewpoint.size
+        raise ShapeError(
+            f"the picture is {width}x{height} px, but its camera sees {wide}x{high} px; give a "
+            "frame of the video that the take was made from"
+        )
     image = image.copy()
     if style.mesh and seen.people is not None and seen.viewpoint is not None:
         surface = draw_surface(seen.people, seen.viewpoint, supersample=style.supersample)
@@ -107,12 +117,13 @@ def write_overlay(
         progress: Called as frames are written.
 
     Raises:
-        InputError: If there is no video to draw on.
+        InputError: If there is no video to draw on, or its pictures are not of the take's size.
     """
     if clip is None:
         if len(take.clips) <= view:
             raise InputError("this take has no video to draw on; give one, or export a .glb")
         clip = take.clips[view]
+    check_clip_size(take, clip, view=view)
     frames = TakeFrames(take, view=view, body=body)
     panel = None if side == "none" else _build_panel(take, frames, side, clip.size[1])
     style = style or OverlayStyle()

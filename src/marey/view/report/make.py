@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from marey.core import Clip, Take
-from marey.core.errors import InputError, MareyError
+from marey.core.errors import MareyError
 from marey.core.progress import Progress, silent
+from marey.view.frames import check_clip_size
 from marey.view.report.camera_check import CameraCheck
 from marey.view.report.figures import PersonFigures
 from marey.view.report.findings import Finding, find_all
@@ -89,7 +90,7 @@ def _draw(
             return (), f"the bodies could not be drawn ({error})", False
     check = CameraCheck()
     try:
-        _check_size(take, source)
+        check_clip_size(take, source)
         posters = draw_over_video(take, source, moments, look=check.look)
     except MareyError as error:
         if clip is not None:
@@ -97,14 +98,3 @@ def _draw(
         return (), f"the video could not be read ({error}); say where it is with --video", False
     is_static = take.cameras is None or take.cameras.T_cam_world.shape[1] == 1
     return posters, "no moment of the take is in the video", is_static and check.suspected
-
-
-def _check_size(take: Take, clip: Clip) -> None:
-    if take.cameras is None or not len(take.cameras.size):
-        return
-    width, height = take.cameras.size[0].tolist()
-    if clip.size != (width, height):
-        raise InputError(
-            f"{clip.path.name} is {clip.size[0]}x{clip.size[1]} px, but the take's camera sees "
-            f"{width}x{height} px; give the video that the take was made from"
-        )
