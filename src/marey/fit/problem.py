@@ -13,8 +13,9 @@ from marey.fit.chain import Chain, Placed, Pose, exp_so3
 from marey.fit.costs import PointAnchor, RelativePoints, Reprojection, RotationPrior
 from marey.fit.forces import Forces, add_up
 from marey.fit.tree import Layout, Rows, accumulate, expand, make_layout, place_fast, solve_rows
+from marey.fit.views import ViewReprojection
 
-PointCost = Reprojection | RelativePoints | PointAnchor
+PointCost = Reprojection | ViewReprojection | RelativePoints | PointAnchor
 
 _Value = TypeVar("_Value", bound=PointCost)
 _SHIFT_DAMPING = 1e-6
@@ -220,7 +221,7 @@ def pose_columns(
 
 
 # Measurements run over the batch; everything else is common to all problems.
-_BATCHED = frozenset({"observed", "weight", "target"})
+_BATCHED = frozenset({"observed", "weight", "target", "rays"})
 
 
 def _take(cost: _Value, index: Tensor | slice) -> _Value:

@@ -121,6 +121,21 @@ def distort(
     return _distort_pinhole(plane, _pad_pinhole(distortion))[0]
 
 
+def distort_with_derivative(
+    plane: Float[Tensor, "*#batch 2"], distortion: Float[Tensor, "*#batch P"], *, model: CameraModel
+) -> tuple[Float[Tensor, "*batch 2"], Float[Tensor, "*batch 2 2"]]:
+    """Do what `distort` does and return its derivative by the plane's coordinates too.
+
+    Raises:
+        ShapeError: If the lens has no form with this number of coefficients.
+    """
+    if model == "fisheye":
+        return _bend_fisheye(plane, distortion)
+    if distortion.shape[-1] == 0:
+        return plane, torch.eye(2, dtype=plane.dtype).expand(*plane.shape, 2)
+    return _distort_pinhole(plane, _pad_pinhole(distortion))
+
+
 def undistort(
     plane: Float[Tensor, "*#batch 2"], distortion: Float[Tensor, "*#batch P"], *, model: CameraModel
 ) -> Float[Tensor, "*batch 2"]:
@@ -263,12 +278,26 @@ def _pad_fisheye(distortion: Float[Tensor, "*B P"]) -> Float[Tensor, "*B 4"]:
 def _distort_fisheye(
     plane: Float[Tensor, "*#batch 2"], distortion: Float[Tensor, "*#batch P"]
 ) -> Float[Tensor, "*batch 2"]:
+    return _bend_fisheye(plane, distortion)[0]
+
+
+def _bend_fisheye(
+    plane: Float[Tensor, "*#batch 2"], distortion: Float[Tensor, "*#batch P"]
+) -> tuple[Float[Tensor, "*batch 2"], Float[Tensor, "*batch 2 2"]]:
+    """Return the distorted points and the derivative of the distortion."""
     k1, k2, k3, k4 = _pad_fisheye(distortion).unbind(-1)
     radius = _safe_norm(plane)
     theta = torch.atan(radius)
     s = theta * theta
     bent = theta * (1 + s * (k1 + s * (k2 + s * (k3 + s * k4))))
-    return plane * (bent / radius)[..., None]
+    slope = 1 + s * (3 * k1 + s * (5 * k2 + s * (7 * k3 + s * 9 * k4)))
+    # image = plane h(r) with h = bent / r; its slope along the radius is d bent / d r.
+    h, along = bent / radius, slope / (1 + radius * radius)
+    unit = plane / radius.unsqueeze(-1)
+    outward = unit.unsqueeze(-1) * unit.unsqueeze(-2)
+    eye = torch.eye(2, dtype=plane.dtype, device=plane.device)
+    derivative = h[..., None, None] * eye + (along - h)[..., None, None] * outward
+    return plane * h.unsqueeze(-1), derivative
 
 
 def _undistort_fisheye(
