@@ -330,7 +330,7 @@ marey, Apache-2.0.
 {counts}.
 
 Set by hand, not learned: toes, jaw, fingers (wide ranges); and, united with what was learned, the ranges
-in `tools/mocap/ranges.py` of hip, knee, elbow, ankle, collar, wrist, neck and head, since CMU's skeleton
+in `tools/mocap/ranges.py` of hip, knee, ankle, collar, shoulder, elbow, wrist, neck and head, since CMU's skeleton
 holds knees and elbows to one hinge and hardly moves collars.
 
 ## Files

@@ -1,4 +1,10 @@
-"""The learned prior: what people do is inside its limits, what nobody can do is not."""
+"""The learned prior: what people do is inside its limits, what nobody can do is not.
+
+`kept_out_poses.npz` holds 3 x 120 mapped frames, written by `tools/build_pose_prior.py --extract`:
+rotation vectors of the joints from DeepMimic's clips (MIT) and from CMU's motion capture ("The data
+used in this project was obtained from mocap.cs.cmu.edu. The database was created with funding from
+NSF EIA-0196217.").
+"""
 
 from pathlib import Path
 
@@ -188,8 +194,8 @@ def test_nan_is_not_plausible_and_stays_in_its_frame():
 
 @pytest.mark.parametrize("name", HARD)
 def test_hard_motion_of_people_kept_out_of_the_training_is_accepted(name):
-    # 120 frames: one may fail. The card has the figures of all frames.
-    assert (~is_plausible(PRIOR, recorded(name))).sum() <= 3
+    # Of 120 frames one may fail; the card has the figures of all frames.
+    assert (~is_plausible(PRIOR, recorded(name))).sum() <= 1
 
 
 def spoiled(R: torch.Tensor, kind: str) -> torch.Tensor:
