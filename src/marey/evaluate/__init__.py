@@ -1,12 +1,15 @@
 """Metrics, protocols and reports."""
 
+from marey.evaluate.benchmark import Measured as Measured
+from marey.evaluate.benchmark import evaluate as evaluate
+from marey.evaluate.benchmark import frame_means as frame_means
+from marey.evaluate.bootstrap import confidence_interval as confidence_interval
 from marey.evaluate.contact import contact_precision as contact_precision
 from marey.evaluate.contact import contact_recall as contact_recall
 from marey.evaluate.contact import floor_penetration as floor_penetration
 from marey.evaluate.contact import foot_slide as foot_slide
 from marey.evaluate.contact import inside_mesh as inside_mesh
 from marey.evaluate.contact import penetration_depth as penetration_depth
-from marey.evaluate.correctness import HEAD_SHARE as HEAD_SHARE
 from marey.evaluate.correctness import areas_under_curve as areas_under_curve
 from marey.evaluate.correctness import auc as auc
 from marey.evaluate.correctness import box_size as box_size
@@ -37,6 +40,11 @@ from marey.evaluate.motion import peak_velocity_error as peak_velocity_error
 from marey.evaluate.motion import peak_velocity_loss as peak_velocity_loss
 from marey.evaluate.motion import valid_steps as valid_steps
 from marey.evaluate.motion import velocity_error as velocity_error
+from marey.evaluate.poses import PoseSequence as PoseSequence
+from marey.evaluate.poses import PoseSet as PoseSet
+from marey.evaluate.poses import check_poses as check_poses
+from marey.evaluate.poses import read_poses as read_poses
+from marey.evaluate.poses import write_poses as write_poses
 from marey.evaluate.positions import aligned_errors as aligned_errors
 from marey.evaluate.positions import centre_on as centre_on
 from marey.evaluate.positions import expect as expect
@@ -48,6 +56,19 @@ from marey.evaluate.positions import pa_mpjpe as pa_mpjpe
 from marey.evaluate.positions import pa_mpvpe as pa_mpvpe
 from marey.evaluate.positions import rooted_errors as rooted_errors
 from marey.evaluate.positions import scaled_errors as scaled_errors
+from marey.evaluate.protocol import Measure as Measure
+from marey.evaluate.protocol import Metric as Metric
+from marey.evaluate.protocol import Protocol as Protocol
+from marey.evaluate.protocol import Quirk as Quirk
+from marey.evaluate.protocols import PROTOCOLS as PROTOCOLS
+from marey.evaluate.protocols import get_protocol as get_protocol
+from marey.evaluate.result import Difference as Difference
+from marey.evaluate.result import Frame as Frame
+from marey.evaluate.result import Result as Result
+from marey.evaluate.result import Row as Row
+from marey.evaluate.result import compare as compare
+from marey.evaluate.result import read_metrics as read_metrics
+from marey.evaluate.result import write_metrics as write_metrics
 from marey.evaluate.score import Order as Order
 from marey.evaluate.score import Score as Score
 from marey.evaluate.score import average as average

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from marey.evaluate.positions import expect
+
 OKS_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 _RECALLS = np.linspace(0.0, 1.0, 101)
 
@@ -67,7 +69,7 @@ def object_keypoint_similarity(
         Similarities 0..1; NaN for people without a labelled keypoint and a box.
     """
     square = ((predicted[:, None].astype(np.float64) - truth[None]) ** 2).sum(-1)
-    labelled = np.isfinite(truth).all(axis=-1)[None]
+    labelled = expect(truth, None)[None]
     if box is not None:
         square = np.where(labelled.any(-1, keepdims=True), square, _outside(predicted, box))
         labelled = labelled | ~labelled.any(-1, keepdims=True)

@@ -122,10 +122,11 @@ def scaled_errors(
     Args:
         predicted: Positions, m.
         truth: True positions, m.
-        root: Joints whose mean both sides are moved to.
+        root: Joints whose mean both sides are moved to; nothing is moved if empty.
         valid: What counts.
     """
-    predicted, truth = centre_on(predicted, root), centre_on(truth, root)
+    if root:
+        predicted, truth = centre_on(predicted, root), centre_on(truth, root)
     counts = expect(truth, valid) & _known(predicted)
     ours = np.where(counts[..., None], predicted, 0.0)
     scale = (ours * np.where(counts[..., None], truth, 0.0)).sum((-1, -2))
