@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time as clock
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class Peak:
 
     peak_mib: float
     seconds: float
-    """Of the solve, without the start of the process."""
+    """Processor time of the solve, without the start of the process: others may use the machine."""
     take_mib: float
     workspace_mib: float
     """Most that the unfinished run held on the disk, where it was looked at: when people stand."""
@@ -48,12 +49,11 @@ def _solve(clip: Path, min_height: float) -> None:
             if stage == "people" and done == total:
                 largest[0] = _size_mib(Path(name))
 
-        solved = solve_into(
-            clip, target, options=SolveOptions(min_height=min_height), progress=watch
-        )
+        begin = clock.process_time()
+        solve_into(clip, target, options=SolveOptions(min_height=min_height), progress=watch)
         figures = {
             "peak_mib": _peak_mib(),
-            "seconds": solved.run["total_seconds"],
+            "seconds": clock.process_time() - begin,
             "take_mib": _size_mib(target),
             "workspace_mib": largest[0],
         }

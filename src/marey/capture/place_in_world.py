@@ -22,7 +22,7 @@ _FOOT_JOINTS = ("left_ankle", "left_foot", "right_ankle", "right_foot")
 """Used where a body file has no landmarks on the skin."""
 _STILL_SPEED = 0.25
 """A foot point slower than this rests on something, m/s."""
-_CHUNK = 4096
+_CHUNK = 512
 _MOST_EVIDENCE = 100_000
 """Frames of people that up and the floor are found from; of more, evenly spread ones are taken."""
 

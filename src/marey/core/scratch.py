@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped
 
-CHUNK = 1024
+CHUNK = 512
 """Frames worked on at once where nothing else says how many."""
 
 LONGEST_IN_MEMORY = 2048

@@ -15,7 +15,7 @@ from numpy.lib import format as npy_format
 from marey.core.errors import FormatError
 from marey.core.scratch import forget_pages
 
-BLOCK_BYTES = 2**24
+BLOCK_BYTES = 2**22
 
 MAPPED_BYTES = 2**20
 """Smaller files are read at once: every map holds a file open, and there may be thousands."""
@@ -25,7 +25,7 @@ DTYPES = {name: np.dtype(code) for name, code in [("float32", "<f4"), ("float64"
 
 
 def iterate_blocks(array: Shaped[np.ndarray, "..."]) -> Iterator[slice]:
-    """Yield slices of the first axis that cover about 16 MB each."""
+    """Yield slices of the first axis that cover about 4 MB each."""
     row_bytes = max(1, array[:1].nbytes)
     step = max(1, BLOCK_BYTES // row_bytes)
     for start in range(0, len(array), step):
