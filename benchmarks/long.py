@@ -47,8 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _say(name: str, num_frames: int, peak: Peak) -> None:
     sys.stdout.write(
         f"{name}: {num_frames} frames, {peak.peak_mib:.0f} MiB, {peak.seconds:.1f} s "
-        f"of processor time ({1000 * peak.seconds / num_frames:.1f} ms per frame), take {peak.take_mib:.1f} MiB, "
-        f"workspace {peak.workspace_mib:.1f} MiB\n"
+        f"of processor time ({1000 * peak.seconds / num_frames:.1f} ms per frame), "
+        f"take {peak.take_mib:.1f} MiB, workspace {peak.workspace_mib:.1f} MiB\n"
     )
     sys.stdout.flush()
 
