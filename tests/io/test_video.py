@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from marey.core.errors import FormatError, InputError
-from marey.io.video import describe_clip, probe_clip, read_frames, select_frames
+from marey.io.video import probe_clip, read_frames, select_frames
 from tests.io.clips import frame_of, make_video
 
 UNEVEN = np.concatenate([[0.0], np.cumsum(np.random.default_rng(7).uniform(0.01, 0.1, 49))])
@@ -76,10 +76,10 @@ def test_shared_clips_yield_as_many_frames_as_times(shared, names):
     for path in video_paths(shared):
         if names and path.name not in names:
             continue
-        report = describe_clip(path)
-        indices = [frame.index for frame in read_frames(report.clip)]
-        assert indices == list(range(report.clip.num_frames)), path.name
-        assert report.warnings == (), path.name
+        clip = probe_clip(path)
+        indices = [frame.index for frame in read_frames(clip)]
+        assert indices == list(range(clip.num_frames)), path.name
+        assert clip.warnings == (), path.name
 
 
 def test_pictures_agree_with_opencv(shared):

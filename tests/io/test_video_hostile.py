@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from marey.core.errors import FormatError, InputError
-from marey.io.video import describe_clip, probe_clip, read_frames
+from marey.io.video import probe_clip, read_frames
 from tests.io.clips import frame_of, make_video
 
 EVEN = np.arange(60) / 30
@@ -41,19 +41,19 @@ def test_cut_off_mp4_keeps_what_decodes_and_says_so(tmp_path, fraction):
     images = [np.roll(noise, 3 * i, axis=1) for i in range(60)]
     whole = make_video(tmp_path / "whole.mp4", EVEN, images=images)
     path = cut_file(move_index_to_front(whole, tmp_path / "a.mp4"), tmp_path / "cut.mp4", fraction)
-    report = describe_clip(path)
-    indices = [frame.index for frame in read_frames(report.clip)]
-    assert indices == list(range(report.clip.num_frames))
+    clip = probe_clip(path)
+    indices = [frame.index for frame in read_frames(clip)]
+    assert indices == list(range(clip.num_frames))
     assert 20 < len(indices) < 60
-    assert "60 frames" in report.warnings[0] or "damaged" in report.warnings[0]
+    assert "60 frames" in clip.warnings[0] or "damaged" in clip.warnings[0]
 
 
 def test_cut_off_matroska_keeps_what_decodes_and_says_so(tmp_path):
     whole = make_video(tmp_path / "a.mkv", EVEN * 3)
-    report = describe_clip(cut_file(whole, tmp_path / "cut.mkv", 0.6))
-    assert [f.index for f in read_frames(report.clip)] == list(range(report.clip.num_frames))
-    assert 5 < report.clip.num_frames < 60
-    assert "cut off" in report.warnings[0]
+    clip = probe_clip(cut_file(whole, tmp_path / "cut.mkv", 0.6))
+    assert [f.index for f in read_frames(clip)] == list(range(clip.num_frames))
+    assert 5 < clip.num_frames < 60
+    assert "cut off" in clip.warnings[0]
 
 
 @pytest.mark.parametrize(("size", "is_cut"), [(1.0, False), (0.9, True), (0.6, True)])
@@ -68,12 +68,12 @@ def test_frames_dropped_in_the_recording_are_no_damage(tmp_path, size, is_cut):
         images=[np.roll(noise, 3 * i, axis=1) for i in kept],
         time_base=Fraction(1, 30),
     )
-    report = describe_clip(cut_file(path, tmp_path / "cut.avi", size))
+    clip = probe_clip(cut_file(path, tmp_path / "cut.avi", size))
     if is_cut:
-        assert f"cut off after {report.clip.num_frames} of 60 frames" in report.warnings[0]
+        assert f"cut off after {clip.num_frames} of 60 frames" in clip.warnings[0]
     else:
-        assert report.warnings == ()
-        np.testing.assert_allclose(report.clip.time, kept / 30)
+        assert clip.warnings == ()
+        np.testing.assert_allclose(clip.time, kept / 30)
 
 
 def test_damage_in_the_middle_keeps_the_indices_of_later_frames(tmp_path):

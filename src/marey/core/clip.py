@@ -25,6 +25,8 @@ class Clip:
     """Frame of the file that is the clip's first; a clip may be a part of its file."""
     step: int = 1
     """Frames of the file from one of the clip's to the next."""
+    warnings: tuple[str, ...] = ()
+    """What is wrong with the file: cut off, damaged, interlaced. A sentence each."""
 
     @property
     def num_frames(self) -> int:

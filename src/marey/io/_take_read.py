@@ -85,6 +85,7 @@ class PartsReader:
             cuts=tuple(_whole(cut) for cut in row["cuts"]),
             first=_whole(row.get("first", 0)),
             step=max(1, _whole(row.get("step", 1))),
+            warnings=tuple(_text(warning) for warning in row.get("warnings", [])),
         )
 
     def read_tracks(self, table: Table) -> Tracks:

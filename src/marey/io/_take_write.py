@@ -70,6 +70,7 @@ def describe_clip(clip: Clip, files: FileList, time_name: str, home: Path) -> Ta
         # Of whole files, which most clips are, nothing is said.
         "first": clip.first or None,
         "step": clip.step if clip.step > 1 else None,
+        "warnings": list(clip.warnings) or None,
         **describe_source(clip.path),
     }
 

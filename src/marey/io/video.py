@@ -29,25 +29,14 @@ from marey.io._probe import make_clock, probe_video
 from marey.io.images import is_image, probe_images, read_image_frames
 
 __all__ = [
-    "ClipReport",
     "Frame",
     "VideoWriter",
-    "describe_clip",
     "open_video_writer",
     "probe_clip",
     "read_frames",
     "select_frames",
     "write_video",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClipReport:
-    """A clip and what its user should know about the file."""
-
-    clip: Clip
-    warnings: tuple[str, ...]
-    """Sentences: cut off, damaged, interlaced. Empty where all is well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,27 +51,6 @@ class Frame:
     """RGB."""
 
 
-def describe_clip(path: str | Path, *, frame_rate: float = 30.0) -> ClipReport:
-    """Describe a video, an image folder or an image, with warnings about damage.
-
-    Args:
-        path: The file or folder.
-        frame_rate: Images per second of an image folder; videos state their own times.
-
-    Raises:
-        InputError: If nothing is there, or what is there holds no pictures.
-        FormatError: If it cannot be decoded, or is too large.
-    """
-    path = Path(path)
-    if path.is_dir():
-        return ClipReport(clip=probe_images(path, frame_rate=frame_rate), warnings=())
-    check_file(path)
-    if is_image(path):
-        return ClipReport(clip=probe_images(path, frame_rate=frame_rate), warnings=())
-    time, size, warnings = probe_video(path)
-    return ClipReport(clip=Clip(path=path, size=size, time=time), warnings=warnings)
-
-
 def probe_clip(path: str | Path, *, frame_rate: float = 30.0) -> Clip:
     """Describe a video, an image folder or an image without decoding it all.
 
@@ -91,13 +59,20 @@ def probe_clip(path: str | Path, *, frame_rate: float = 30.0) -> Clip:
         frame_rate: Images per second of an image folder; videos state their own times.
 
     Returns:
-        The clip, with the presentation time of every frame.
+        The clip, with the presentation time of every frame, and warnings about damage.
 
     Raises:
         InputError: If nothing is there, or what is there holds no pictures.
         FormatError: If it cannot be decoded, or is too large.
     """
-    return describe_clip(path, frame_rate=frame_rate).clip
+    path = Path(path)
+    if path.is_dir():
+        return probe_images(path, frame_rate=frame_rate)
+    check_file(path)
+    if is_image(path):
+        return probe_images(path, frame_rate=frame_rate)
+    time, size, warnings = probe_video(path)
+    return Clip(path=path, size=size, time=time, warnings=warnings)
 
 
 def select_frames(

@@ -64,6 +64,7 @@ def solve_video(
         for path in exports:
             written += export(read_take(target), path, overwrite=talk.overwrite, progress=progress)
     _say_solved(solved.people, solved.run, written, talk)
+    _say_faults(target, talk)
 
 
 def _refuse_other_kinds(video: Path) -> None:
@@ -92,6 +93,16 @@ def _refuse_other_kinds(video: Path) -> None:
             f"{video} is no video but a file that marey import makes a take of: marey import "
             f"{video}"
         )
+
+
+def _say_faults(take: Path, talk: Talk) -> None:
+    """Say what is wrong with the recording; the take and its report keep it."""
+    from marey.io.take_stream import TakeReader
+
+    note = _note_to(talk)
+    for clip in TakeReader(take).take.clips:
+        for warning in clip.warnings:
+            note(warning)
 
 
 def _note_to(talk: Talk) -> Callable[[str], None]:

@@ -1,11 +1,12 @@
 """Findings: each known mistake is named, with its times, and a sound take has none."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from marey.core import Take
+from marey.core import Clip, Take
 from marey.view.report.findings import find_all
 from marey.view.report.measure import measure_person
 
@@ -31,6 +32,14 @@ def times(first: int, last: int):
 
 def test_a_sound_take_has_none():
     assert find(standing_take(standing_motion())) == {}
+
+
+def test_faults_of_the_recording():
+    take = standing_take(standing_motion())
+    clip = Clip(path=Path("a.mp4"), size=(9, 9), time=take.time, warnings=("a.mp4 is cut off",))
+    found = find(replace(take, clips=(clip,)))
+    assert found["Fault of the recording"].text == "a.mp4 is cut off."
+    assert found["Fault of the recording"].serious
 
 
 def test_an_open_gap():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from marey.io.container_facts import ContainerFacts, read_container_facts
 from marey.io.images import is_image, list_images
-from marey.io.video import describe_clip
+from marey.io.video import probe_clip
 from marey.jobs.info.description import Description, Fact
 from marey.jobs.info.phrases import say_clock, say_file_size, say_size
 
@@ -16,8 +16,7 @@ def describe_recording(path: Path) -> Description:
         InputError: If it is missing or holds no pictures.
         FormatError: If it cannot be decoded.
     """
-    report = describe_clip(path)
-    clip = report.clip
+    clip = probe_clip(path)
     if path.is_dir():
         suffixes = sorted({image.suffix.lower() for image in list_images(path)})
         facts = [Fact("images", clip.num_frames), say_size(clip.size), say_file_size(path)]
@@ -29,7 +28,7 @@ def describe_recording(path: Path) -> Description:
     container = read_container_facts(path)
     facts = [say_size(clip.size), *say_clock(clip.time), *_say_container(container)]
     facts.append(say_file_size(path))
-    warnings = (*report.warnings, *_warn(container))
+    warnings = (*clip.warnings, *_warn(container))
     return Description(path=path, kind="video", facts=tuple(facts), warnings=warnings)
 
 

@@ -43,11 +43,17 @@ class Finding:
 
 def find_all(take: Take, people: tuple[PersonFigures, ...]) -> tuple[Finding, ...]:
     """Return all findings, the serious ones first, each kind together."""
-    found = [*_cuts(take), *_keypoints_only(take)]
+    found = [*_faults(take), *_cuts(take), *_keypoints_only(take)]
     for rule in _RULES:
         for person in people:
             found += rule(take, person)
     return tuple(sorted(found, key=lambda finding: not finding.serious))
+
+
+def _faults(take: Take) -> Iterator[Finding]:
+    for clip in take.clips:
+        for warning in clip.warnings:
+            yield Finding(kind="Fault of the recording", text=f"{warning}.")
 
 
 def _cuts(take: Take) -> Iterator[Finding]:
