@@ -5,7 +5,7 @@ Frames stream through once and are never kept; what remains of a frame is a few 
 
 import time as clock
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -124,8 +124,19 @@ def find_people(
             f"{options.track.min_height:.0f} px tall, or give a stronger detector with --detector"
         )
     time = np.array(times, np.float64)
-    clip = replace(clip, time=time, cuts=tuple(cuts))
+    warnings = (*clip.warnings, *_miss_frames(clip, len(time)))
+    clip = replace(clip, time=time, cuts=tuple(cuts), warnings=warnings)
     return Found(clip=clip, followed=followed, skeleton=estimator.skeleton)
+
+
+def _miss_frames(clip: Clip, num_seen: int) -> Iterator[str]:
+    """Say that frames did not decode; the clock of what is found jumps over them."""
+    missing = clip.num_frames - num_seen
+    if missing > 0:
+        yield (
+            f"{clip.path.name} is damaged: {missing} of its {clip.num_frames} frames could not be "
+            "decoded; copy or export it again"
+        )
 
 
 def see_people(

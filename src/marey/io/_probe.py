@@ -83,10 +83,17 @@ def probe_video(path: Path) -> tuple[Float[np.ndarray, "T"], tuple[int, int], tu
     if first.interlaced_frame:
         warnings.append(f"{path.name} is interlaced; deinterlace it for precise motion")
     if num_damaged:
-        warnings.append(f"{num_damaged} packets of {path.name} are damaged and were left out")
+        warnings.append(
+            f"{path.name} is damaged: {_count(num_damaged, 'packet')} could not be decoded; copy or "
+            "export it again"
+        )
     elif promise.is_broken(time):
         warnings.append(f"{path.name} is cut off {promise.compare(time)}; copy or export it again")
     return time, size, tuple(warnings)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
