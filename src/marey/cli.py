@@ -151,6 +151,26 @@ class Import:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Convert:
+    """Put the motion of a take on another body or rig.
+
+    Example: marey convert walk.take -o mine.take --body SMPLX_NEUTRAL.npz
+    """
+
+    take: tyro.conf.Positional[Path]
+    """The take to read."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """The take to write."""
+    body: str = "marey-h"
+    """marey-h, your own SMPL, SMPL-H or SMPL-X file, or a .bvh file whose rig is wanted."""
+    talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
+
+    def run(self) -> None:
+        """Run the command."""
+        commands.convert_take(self.take, self.output, body=self.body, talk=self.talk)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Write a page about a take: pictures, how good it seems, what to look at; one HTML file.
 
@@ -220,6 +240,7 @@ Command = (
     Annotated[Solve, tyro.conf.subcommand("solve", prefix_name=False)]
     | Annotated[Export, tyro.conf.subcommand("export", prefix_name=False)]
     | Annotated[Import, tyro.conf.subcommand("import", prefix_name=False)]
+    | Annotated[Convert, tyro.conf.subcommand("convert", prefix_name=False)]
     | Annotated[Report, tyro.conf.subcommand("report", prefix_name=False)]
     | Annotated[Demo, tyro.conf.subcommand("demo", prefix_name=False)]
     | Annotated[Info, tyro.conf.subcommand("info", prefix_name=False)]

@@ -215,6 +215,27 @@ def import_file(
         _say_written([target])
 
 
+def convert_take(source: Path, output: Path, *, body: str, talk: Talk) -> None:
+    """Put the motion of a take on another body or rig and write it."""
+    from marey.io.take import read_take, write_take
+    from marey.jobs.convert import convert
+
+    if output.resolve() == source.resolve():
+        raise InputError(f"{source} would be replaced by its own result; name it with --output")
+    _check_take(output, overwrite=talk.overwrite)
+    with report(quiet=talk.quiet, as_json=talk.json) as progress:
+        done = convert(read_take(source), body=body, progress=progress)
+        write_take(done.take, output, overwrite=talk.overwrite)
+    if talk.json:
+        people = {how.person: how.summary() for how in done.people}
+        print_json({"written": [str(output)], "people": people})
+    elif not talk.quiet:
+        for how in done.people:
+            told = [f"{k[:-3]} {v:g} mm" for k, v in how.summary().items() if k.endswith("_mm")]
+            _say(f"{how.person}: by {how.way}; {', '.join(told).replace('_', ' ')}")
+        _say_written([output])
+
+
 def report_take(source: Path, target: Path | None, *, video: Path | None, talk: Talk) -> None:
     """Write a page about a take."""
     from marey.jobs.report import write_report
