@@ -191,6 +191,49 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Measure predicted poses against true ones by a named protocol: metrics.json and a page.
+
+    Example: marey evaluate predictions.npz truth.npz --protocol 3dpw -o result
+    """
+
+    predictions: tyro.conf.Positional[Path]
+    """A file of poses, as marey.evaluate.write_poses saves them."""
+    truth: tyro.conf.Positional[Path]
+    """The true poses, in a file of the same kind."""
+    protocol: str
+    """What to measure: 3dpw, harmony4d, sub-jhmdb, ...; see docs/protocols.md."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """Folder for metrics.json and report.html (default: NAME.PROTOCOL in the current folder)."""
+    without: tuple[str, ...] = ()
+    """Switches of the protocol to turn off; the result's name says so."""
+    smpl_dir: Path | None = None
+    """Folder of the licensed J_regressor_*.npy that some protocols need."""
+    allow_missing: bool = False
+    """Measure incomplete predictions too, and say how much is missing."""
+    compare: Path | None = None
+    """An earlier metrics.json to show beside the new one."""
+    force: bool = False
+    """Compare even results of different protocols."""
+    talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
+
+    def run(self) -> None:
+        """Run the command."""
+        commands.evaluate_poses(
+            self.predictions,
+            self.truth,
+            self.output,
+            protocol=self.protocol,
+            without=self.without,
+            smpl_dir=self.smpl_dir,
+            allow_missing=self.allow_missing,
+            against=self.compare,
+            force=self.force,
+            talk=self.talk,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Demo:
     """Solve the bundled clip and write a take, a GLB and an overlay video.
 
@@ -242,6 +285,7 @@ Command = (
     | Annotated[Import, tyro.conf.subcommand("import", prefix_name=False)]
     | Annotated[Convert, tyro.conf.subcommand("convert", prefix_name=False)]
     | Annotated[Report, tyro.conf.subcommand("report", prefix_name=False)]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate", prefix_name=False)]
     | Annotated[Demo, tyro.conf.subcommand("demo", prefix_name=False)]
     | Annotated[Info, tyro.conf.subcommand("info", prefix_name=False)]
     | Annotated[Doctor, tyro.conf.subcommand("doctor", prefix_name=False)]

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -248,6 +249,51 @@ def report_take(source: Path, target: Path | None, *, video: Path | None, talk: 
         print_json({"written": [str(path)]})
     elif not talk.quiet:
         _say_written([path])
+
+
+def evaluate_poses(  # noqa: PLR0913
+    predictions: Path,
+    truth: Path,
+    output: Path | None,
+    *,
+    protocol: str,
+    without: Sequence[str],
+    smpl_dir: Path | None,
+    allow_missing: bool,
+    against: Path | None,
+    force: bool,
+    talk: Talk,
+) -> None:
+    """Measure saved poses by a protocol; write metrics.json and a page."""
+    from marey.jobs.evaluate import METRICS, compare_files, describe_rows, evaluate_files
+
+    folder = output or Path(f"{predictions.stem}.{protocol}")
+    measured, written = evaluate_files(
+        predictions,
+        truth,
+        folder,
+        protocol=protocol,
+        without=tuple(without),
+        smpl_dir=smpl_dir,
+        allow_missing=allow_missing,
+        overwrite=talk.overwrite,
+    )
+    differences = ()
+    if against is not None:
+        differences = compare_files(against, folder / METRICS, force=force)
+    if talk.json:
+        scores = {row.name: row.score.value for row in measured.result.rows}
+        print_json(
+            {
+                "protocol": measured.result.full_name,
+                "metrics": {name: v if isfinite(v) else None for name, v in scores.items()},
+                "written": [str(path) for path in written],
+            }
+        )
+    elif not talk.quiet:
+        for line in describe_rows(measured.result, differences):
+            _say(line)
+        _say_written(written)
 
 
 def solve_demo(folder: Path, *, talk: Talk) -> None:

@@ -1,0 +1,127 @@
+"""Saved predictions to numbers: metrics.json and a page, by a protocol."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from marey.core.errors import InputError
+from marey.core.files import atomic_path
+from marey.evaluate.benchmark import Measured
+from marey.evaluate.poses import PoseSet
+from marey.evaluate.result import Difference, Result
+from marey.jobs.files import refuse_existing
+
+METRICS, PAGE = "metrics.json", "report.html"
+
+
+def evaluate_files(
+    predictions: str | Path,
+    truth: str | Path,
+    folder: str | Path,
+    *,
+    protocol: str,
+    without: tuple[str, ...] = (),
+    smpl_dir: str | Path | None = None,
+    allow_missing: bool = False,
+    overwrite: bool = False,
+) -> tuple[Measured, list[Path]]:
+    """Measure a file of predictions against a file of truth; write metrics.json and a page.
+
+    Args:
+        predictions: A file of poses (`marey.evaluate.write_poses`).
+        truth: Another.
+        folder: Where to write; made if it does not exist.
+        protocol: Name of the protocol.
+        without: Switches of the protocol to turn off.
+        smpl_dir: Folder of the licensed files that some protocols need.
+        allow_missing: Whether predictions may be incomplete; the result says how much is missing.
+        overwrite: Whether existing results may be replaced.
+
+    Returns:
+        What was measured, and the files written.
+
+    Raises:
+        InputError: If the files cannot be read or compared, or the folder cannot be written to.
+        OutputExistsError: If results exist and may not be replaced.
+    """
+    from marey.evaluate import evaluate, get_protocol, write_metrics
+    from marey.jobs.evaluation_page import render_evaluation
+
+    chosen = get_protocol(protocol).without(*without)
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give the name of a folder")
+    if not folder.resolve().parent.is_dir():
+        raise InputError(f"the folder {folder.parent} does not exist; create it first")
+    paths = [folder / METRICS, folder / PAGE]
+    for path in paths:
+        refuse_existing(path, overwrite=overwrite)
+    measured = evaluate(
+        chosen,
+        read_side(predictions),
+        read_side(truth),
+        smpl_dir=None if smpl_dir is None else Path(smpl_dir),
+        allow_missing=allow_missing,
+    )
+    folder.mkdir(exist_ok=True)
+    write_metrics(measured.result, paths[0], overwrite=overwrite)
+    with atomic_path(paths[1], overwrite=overwrite) as temporary:
+        temporary.write_text(render_evaluation(measured), encoding="utf-8", errors="replace")
+    return measured, paths
+
+
+def read_side(path: str | Path) -> PoseSet:
+    """Read one side of a comparison.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    from marey.evaluate import read_poses
+
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise InputError(
+            f"{path.name}: poses to measure are an .npz file that marey.evaluate.write_poses saved"
+        )
+    return read_poses(path)
+
+
+def compare_files(
+    first: str | Path, second: str | Path, *, force: bool = False
+) -> tuple[Difference, ...]:
+    """Set two metrics.json files (or folders that hold one) side by side.
+
+    Raises:
+        InputError: If they cannot be read, or their protocols differ and it is not forced.
+    """
+    from marey.evaluate import compare, read_metrics
+
+    sides = [
+        read_metrics(path / METRICS if path.is_dir() else path)
+        for path in (Path(first), Path(second))
+    ]
+    return compare(sides[0], sides[1], force=force)
+
+
+def describe_rows(result: Result, differences: Sequence[Difference] = ()) -> list[str]:
+    """Return a result as lines of text, each metric with what it rests on.
+
+    Args:
+        result: What was measured.
+        differences: An earlier result beside it, if one was asked for.
+    """
+    before = {each.name: each.first for each in differences}
+    lines = [result.full_name, *(f"  note: {note}" for note in result.notes)]
+    for row in result.rows:
+        if row.note:
+            lines.append(f"  {row.name:<16} not measured: {row.note}")
+            continue
+        text = f"  {row.name:<16} {row.score.value:10.4f} {row.unit:<10}"
+        if row.interval is not None:
+            text += f" [{row.interval[0]:.4f}, {row.interval[1]:.4f}]"
+        text += f" over {row.score.num_values} values in {row.score.num_frames} frames"
+        if row.score.num_missing:
+            text += f", {row.score.num_missing} missing"
+        if row.name in before:
+            text += f"; before {before[row.name]:.4f}"
+        lines.append(text)
+    return lines
