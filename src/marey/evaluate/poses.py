@@ -210,6 +210,9 @@ def _cut(
             f"{what}: field lengths adds up to {lengths.sum()} frames, field frame has "
             f"{len(arrays['frame'])}"
         )
+    fullest = len(arrays["position"])
+    if len(people) != len(lengths) or people.min(initial=0) < 0 or people.max(initial=0) > fullest:
+        raise FormatError(f"{what}: field people should give 0 to {fullest} for each sequence")
     stops = np.cumsum(lengths)
     result = []
     for row, name in enumerate(names):
@@ -221,11 +224,13 @@ def _cut(
         }
         _check_shapes(fields, f"{what}, '{name}'", (int(lengths[row]), num_keypoints), poses)
         rate = float(arrays["frame_rate"][row])
+        if rate <= 0:
+            raise FormatError(f"{what}: field frame_rate of '{name}' is {rate}, expected above 0")
         result.append(
             PoseSequence(
                 name=name,
                 frame=arrays["frame"][part].astype(np.int64),
-                frame_rate=rate if np.isfinite(rate) and rate > 0 else None,
+                frame_rate=rate if np.isfinite(rate) else None,
                 **fields,
             )
         )
