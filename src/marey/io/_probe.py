@@ -84,8 +84,8 @@ def probe_video(path: Path) -> tuple[Float[np.ndarray, "T"], tuple[int, int], tu
         warnings.append(f"{path.name} is interlaced; deinterlace it for precise motion")
     if num_damaged:
         warnings.append(
-            f"{path.name} is damaged: {_count(num_damaged, 'packet')} could not be decoded; copy or "
-            "export it again"
+            f"{path.name} is damaged: {_count(num_damaged, 'packet')} could not be decoded; "
+            "copy or export it again"
         )
     elif promise.is_broken(time):
         warnings.append(f"{path.name} is cut off {promise.compare(time)}; copy or export it again")
