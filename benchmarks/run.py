@@ -25,6 +25,7 @@ from benchmarks._metric import (
 from benchmarks._naive import FitRace, measure_naive_networks, race_fit
 from benchmarks._peak import measure_peak
 from benchmarks._stages import PHASES, STAGES, Profile, profile_solve
+from benchmarks.convert import convert_metrics
 
 ROOT = Path(__file__).resolve().parents[1]
 BASELINE = ROOT / "benchmarks" / "baseline.json"
@@ -85,6 +86,7 @@ def measure(*, quick: bool) -> tuple[list[str], list[Metric]]:
     race = race_fit()
     sections.append(_format_race(race))
     metrics += _race_metrics(race)
+    metrics += convert_metrics()
     _say(sections[-1])
     return sections, metrics
 
