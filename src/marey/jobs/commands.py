@@ -265,35 +265,34 @@ def evaluate_poses(  # noqa: PLR0913
     talk: Talk,
 ) -> None:
     """Measure saved poses by a protocol; write metrics.json and a page."""
-    from marey.jobs.evaluate import METRICS, compare_files, describe_rows, evaluate_files
+    from marey.jobs.evaluate import describe_rows, evaluate_files
 
-    folder = output or Path(f"{predictions.stem}.{protocol}")
-    measured, written = evaluate_files(
+    done = evaluate_files(
         predictions,
         truth,
-        folder,
+        output or Path(f"{predictions.stem}.{protocol}"),
         protocol=protocol,
         without=tuple(without),
         smpl_dir=smpl_dir,
         allow_missing=allow_missing,
+        against=against,
+        force=force,
         overwrite=talk.overwrite,
     )
-    differences = ()
-    if against is not None:
-        differences = compare_files(against, folder / METRICS, force=force)
+    result = done.measured.result
     if talk.json:
-        scores = {row.name: row.score.value for row in measured.result.rows}
+        scores = {row.name: row.score.value for row in result.rows}
         print_json(
             {
-                "protocol": measured.result.full_name,
+                "protocol": result.full_name,
                 "metrics": {name: v if isfinite(v) else None for name, v in scores.items()},
-                "written": [str(path) for path in written],
+                "written": [str(path) for path in done.written],
             }
         )
     elif not talk.quiet:
-        for line in describe_rows(measured.result, differences):
+        for line in describe_rows(result, done.differences):
             _say(line)
-        _say_written(written)
+        _say_written(done.written)
 
 
 def solve_demo(folder: Path, *, talk: Talk) -> None:

@@ -1,6 +1,7 @@
 """Saved predictions to numbers: metrics.json and a page, by a protocol."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from marey.core.errors import InputError
@@ -13,7 +14,17 @@ from marey.jobs.files import refuse_existing
 METRICS, PAGE = "metrics.json", "report.html"
 
 
-def evaluate_files(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What was measured and written."""
+
+    measured: Measured
+    differences: tuple[Difference, ...]
+    """An earlier result beside this one, if one was asked for."""
+    written: tuple[Path, ...]
+
+
+def evaluate_files(  # noqa: PLR0913
     predictions: str | Path,
     truth: str | Path,
     folder: str | Path,
@@ -22,8 +33,10 @@ def evaluate_files(
     without: tuple[str, ...] = (),
     smpl_dir: str | Path | None = None,
     allow_missing: bool = False,
+    against: str | Path | None = None,
+    force: bool = False,
     overwrite: bool = False,
-) -> tuple[Measured, list[Path]]:
+) -> Evaluation:
     """Measure a file of predictions against a file of truth; write metrics.json and a page.
 
     Args:
@@ -34,16 +47,15 @@ def evaluate_files(
         without: Switches of the protocol to turn off.
         smpl_dir: Folder of the licensed files that some protocols need.
         allow_missing: Whether predictions may be incomplete; the result says how much is missing.
+        against: An earlier metrics.json, or its folder, to set the new result against.
+        force: Whether that may be of another protocol.
         overwrite: Whether existing results may be replaced.
-
-    Returns:
-        What was measured, and the files written.
 
     Raises:
         InputError: If the files cannot be read or compared, or the folder cannot be written to.
         OutputExistsError: If results exist and may not be replaced.
     """
-    from marey.evaluate import evaluate, get_protocol, write_metrics
+    from marey.evaluate import compare, evaluate, get_protocol, read_metrics, write_metrics
     from marey.jobs.evaluation_page import render_evaluation
 
     chosen = get_protocol(protocol).without(*without)
@@ -55,6 +67,8 @@ def evaluate_files(
     paths = [folder / METRICS, folder / PAGE]
     for path in paths:
         refuse_existing(path, overwrite=overwrite)
+    # Read before anything is written: it may be what this result replaces.
+    earlier = None if against is None else read_metrics(_metrics_of(Path(against)))
     measured = evaluate(
         chosen,
         read_side(predictions),
@@ -62,11 +76,12 @@ def evaluate_files(
         smpl_dir=None if smpl_dir is None else Path(smpl_dir),
         allow_missing=allow_missing,
     )
+    differences = () if earlier is None else compare(earlier, measured.result, force=force)
     folder.mkdir(exist_ok=True)
     write_metrics(measured.result, paths[0], overwrite=overwrite)
     with atomic_path(paths[1], overwrite=overwrite) as temporary:
         temporary.write_text(render_evaluation(measured), encoding="utf-8", errors="replace")
-    return measured, paths
+    return Evaluation(measured=measured, differences=differences, written=tuple(paths))
 
 
 def read_side(path: str | Path) -> PoseSet:
@@ -85,21 +100,8 @@ def read_side(path: str | Path) -> PoseSet:
     return read_poses(path)
 
 
-def compare_files(
-    first: str | Path, second: str | Path, *, force: bool = False
-) -> tuple[Difference, ...]:
-    """Set two metrics.json files (or folders that hold one) side by side.
-
-    Raises:
-        InputError: If they cannot be read, or their protocols differ and it is not forced.
-    """
-    from marey.evaluate import compare, read_metrics
-
-    sides = [
-        read_metrics(path / METRICS if path.is_dir() else path)
-        for path in (Path(first), Path(second))
-    ]
-    return compare(sides[0], sides[1], force=force)
+def _metrics_of(path: Path) -> Path:
+    return path / METRICS if path.is_dir() else path
 
 
 def describe_rows(result: Result, differences: Sequence[Difference] = ()) -> list[str]:
