@@ -58,11 +58,11 @@ def consistent(motion: BodyMotion) -> np.ndarray:
 # Root-aligned and Procrustes-aligned joints in mm, a fifth above what was measured. Perfect input
 # is not met exactly: priors and the trust in landmarks are set for the errors of real networks.
 BOUNDS = {
-    ("walk", "perfect"): (48, 26),
-    ("kick", "perfect"): (19, 12),
-    ("dance", "perfect"): (30, 16),
-    ("walk", "noisy"): (61, 30),
-    ("kick", "noisy"): (55, 33),
+    ("walk", "perfect"): (34, 30),
+    ("kick", "perfect"): (32, 25),
+    ("dance", "perfect"): (36, 21),
+    ("walk", "noisy"): (57, 35),
+    ("kick", "noisy"): (55, 37),
     ("dance", "noisy"): (54, 31),
 }
 
@@ -85,7 +85,7 @@ def test_fingers_are_near_the_truth(side, kick, kicked):
     columns = [NAMES.index(f"{side}_{digit}{k}") for digit in digits for k in (1, 2, 3)]
     apart = (kicked[:, columns] - kicked[:, [wrist]]) - (truth[:, columns] - truth[:, [wrist]])
     # A hand is 180 mm long.
-    assert np.linalg.norm(apart, axis=-1).mean() < 0.006
+    assert np.linalg.norm(apart, axis=-1).mean() < 0.007
 
 
 def test_a_kick_is_not_flattened(kick, kicked):
@@ -157,7 +157,7 @@ def test_a_variable_frame_rate_is_measured_on_the_clock(kick, kicked):
         confidence=space.confidence[:, chosen],
     )
     found, truth = joints_of(BODY, fit(kick, image, space)), truth_of(kick)[chosen]
-    assert root_aligned_mm(found[:, TRUNK], truth[:, TRUNK]) < 25
+    assert root_aligned_mm(found[:, TRUNK], truth[:, TRUNK]) < 31
 
 
 def without(image: Keypoints2D, frames: slice) -> None:
@@ -259,7 +259,7 @@ def test_the_shortest_clips(kick, length):
     motion = fit(kick, image, space)
     assert consistent(motion).all()
     truth = truth_of(kick)[30 : 30 + length]
-    assert procrustes_mm(joints_of(BODY, motion)[:, TRUNK], truth[:, TRUNK]) < 25
+    assert procrustes_mm(joints_of(BODY, motion)[:, TRUNK], truth[:, TRUNK]) < 28
 
 
 @pytest.mark.parametrize("num_seen", [0, 1, 2])

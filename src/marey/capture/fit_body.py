@@ -27,7 +27,7 @@ from marey.core.scratch import Scratch, chunks
 from marey.fit.chain import Chain, Pose, exp_so3, log_so3
 from marey.fit.costs import PointAnchor
 from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
-from marey.fit.limits import rotation_prior
+from marey.fit.learned_prior import load_learned_prior
 from marey.fit.problem import PointCost, Problem, pose_columns
 from marey.fit.sequence import Smoothness
 
@@ -81,7 +81,7 @@ def solve_body(
     """
     scratch = scratch or Scratch()
     time, observed, solved = presence.time, presence.observed, presence.solved
-    prior, active = rotation_prior(chain.joints), pose_columns(chain)
+    prior, active = load_learned_prior(chain.joints), pose_columns(chain)
     anchor: PointAnchor | None = None
 
     def problem_of(frames: Tensor | slice) -> Problem:

@@ -12,9 +12,11 @@ from torch import Tensor
 from marey.fit.chain import Chain, Placed, Pose, exp_so3
 from marey.fit.costs import PointAnchor, RelativePoints, Reprojection, RotationPrior
 from marey.fit.forces import Forces, add_up
+from marey.fit.learned_prior import LearnedPrior
 from marey.fit.tree import Layout, Rows, accumulate, expand, make_layout, place_fast, solve_rows
 from marey.fit.views import ViewReprojection
 
+JointPrior = RotationPrior | LearnedPrior
 PointCost = Reprojection | ViewReprojection | RelativePoints | PointAnchor
 
 _Value = TypeVar("_Value", bound=PointCost)
@@ -60,7 +62,7 @@ class Problem:
 
     chain: Chain
     costs: tuple[PointCost, ...]
-    prior: RotationPrior
+    prior: JointPrior
     shape_sigma: float = 1.0
     active: Int[Tensor, "Q"]
     """The columns that may move, as `pose_columns` numbers them: all three of a joint or none."""
