@@ -3,8 +3,9 @@
 Rotation vectors in the rest pose's axes (T-pose, +X to the person's left, +Y up, +Z forward), for
 the left side; the right side is the mirror image (x, -y, -z). In these axes the left elbow flexes
 about -Y, knees about +X, hips about -X, and left fingers curl about -Z. The numbers are
-anatomical ranges rounded outwards, set by hand; a prior learned from motion capture replaces
-them later without a change elsewhere.
+anatomical ranges rounded outwards, set by hand. They serve where motion capture says nothing
+(fingers) and as the pose a fit without 3D landmarks starts from; the body's own prior is learned
+(`learned_prior`).
 """
 
 from dataclasses import dataclass
