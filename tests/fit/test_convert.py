@@ -217,3 +217,27 @@ def test_what_cannot_be_converted(marey_h, other):
     rig = Rig(name="robot", root="a", joints=(), parents=(), offset=np.zeros((0, 3), np.float32))
     with pytest.raises(InputError, match="retarget_motion"):
         convert_motion(replace(motion, body=rig), marey_h, other)
+    with pytest.raises(InputError, match="not finite"):
+        convert_motion(replace(motion, shape=np.full_like(motion.shape, np.nan)), marey_h, other)
+
+
+def test_nothing_grows_or_changes_with_the_length(marey_h, other, monkeypatch):
+    """Chunks are solved on their own, in whatever thread; the frames do not know of it."""
+    motion = make_motion(marey_h, frames=20)
+    whole = convert_motion(motion, marey_h, other, workers=1).motion
+    monkeypatch.setattr("marey.fit.convert.CHUNK", 3)
+    parts = convert_motion(motion, marey_h, other, workers=3).motion
+    np.testing.assert_allclose(parts.R_parent_joint, whole.R_parent_joint, atol=1e-5)
+    np.testing.assert_allclose(parts.T_world_root, whole.T_world_root, atol=1e-5)
+
+
+def test_nobody_and_no_frames(marey_h, other):
+    motion = make_motion(marey_h)
+    empty = replace(
+        motion,
+        time=motion.time[:0],
+        T_world_root=motion.T_world_root[:, :0],
+        R_parent_joint=motion.R_parent_joint[:, :0],
+        confidence=motion.confidence[:, :0],
+    )
+    assert convert_motion(empty, marey_h, other).motion.R_parent_joint.shape == (1, 0, 23, 4)

@@ -73,7 +73,7 @@ def convert_motion(
         out as NaN with confidence 0.
 
     Raises:
-        InputError: If the motion is on a bare rig or on another body than the source.
+        InputError: If the motion is on a bare rig, or a shape coefficient is not finite.
         ShapeError: If it has other numbers of joints or shape coefficients than the source.
     """
     _check(motion, source)
@@ -140,6 +140,17 @@ def _check(motion: BodyMotion, source: Body) -> None:
             f"{source.name} has {source.num_joints} and {source.num_shape}; give the body that the "
             "motion was made with"
         )
+    check_finite(motion.shape, "shape coefficient")
+
+
+def check_finite(values: Float[np.ndarray, "..."], what: str) -> None:
+    """Stop at numbers that would spoil every frame.
+
+    Raises:
+        InputError: If one is NaN or infinite.
+    """
+    if not np.isfinite(values).all():
+        raise InputError(f"a {what} is not finite; give numbers, 0 for what is not known")
 
 
 _Done = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -19,6 +19,7 @@ from marey.body import Body
 from marey.core import BodyMotion
 from marey.core.errors import InputError, NothingFoundError, ShapeError
 from marey.fit.chain import Pose
+from marey.fit.convert import check_finite
 from marey.fit.costs import PointAnchor, RotationPrior
 from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
 from marey.fit.limits import rotation_prior
@@ -196,6 +197,7 @@ def _fit(
 def _known_shape(body: Body, shape: Float[np.ndarray, "S"]) -> Float[Tensor, "S"]:
     if len(shape) > body.num_shape:
         raise ShapeError(f"{body.name} has {body.num_shape} coefficients, got {len(shape)}")
+    check_finite(shape, "shape coefficient")
     full = torch.zeros(body.num_shape)
     full[: len(shape)] = torch.from_numpy(np.asarray(shape, np.float32))
     return full

@@ -2,8 +2,9 @@
 
 Proportions stay the target's. Every joint turns as the source's joint of the same meaning
 (`rig_names`, `rig_frames`); the path of the hips is scaled by the length of the legs. Since legs
-differ in more than their length, feet would slide a little; a solve of the legs puts ankles and
-toes back on the source's paths, scaled alike, so that a foot that rests stays at rest.
+differ in more than their length, feet would slide a little; a solve of the legs puts the
+ankles back on the source's paths, scaled alike, with the feet turned as they were, so that a foot
+that rests stays at rest.
 """
 
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from jaxtyping import Float
 from marey.body import Body
 from marey.core import BodyMotion, Rig
 from marey.core.errors import InputError, ShapeError
-from marey.fit.convert import CHUNK, find_present
+from marey.fit.convert import CHUNK, check_finite, find_present
 from marey.fit.retarget_plan import SAMPLE, carry_over, make_plan
 from marey.fit.rig_frames import PosedRig, find_frames, pose_rig
 from marey.fit.rig_names import name_joints_of
@@ -30,7 +31,8 @@ class Retargeting:
     scale: Float[np.ndarray, "N"]
     """Of the paths: leg length on the target over that on the source."""
     feet: Float[np.ndarray, "N T"]
-    """Root mean square distance of ankles and toes from the source's scaled paths, m."""
+    """Root mean square distance of ankles and toes from where the source's scaled paths put them,
+    m."""
     joints: tuple[str, ...]
     """marey's names of the joints that both sides have."""
 
@@ -79,6 +81,7 @@ def retarget_motion(
                 f"the motion has {motion.R_parent_joint.shape[2]} joints, its rig {own.name} has "
                 f"{len(own.joints)}; give the rig it was made with"
             )
+        check_finite(own.offset, "bone of the rig or shape coefficient")
         own_places = name_joints_of(own)
         shared &= set(own_places)
         rows = np.flatnonzero(present[person])
@@ -116,6 +119,7 @@ def _target_rig(
     given = np.zeros(0) if shape is None else np.asarray(shape)
     if len(given) > target.num_shape:
         raise ShapeError(f"{target.name} has {target.num_shape} coefficients, got {len(given)}")
+    check_finite(given, "shape coefficient")
     full = np.zeros(target.num_shape, np.float32)
     full[: len(given)] = given
     return target.rig_of_shape(torch.from_numpy(full)), full
