@@ -144,6 +144,12 @@ class TestAlignment:
         exact = aligned_errors(predicted.astype(np.float64), truth.astype(np.float64))
         np.testing.assert_allclose(aligned_errors(predicted, truth), exact, atol=1e-14)
 
+    def test_threads_change_nothing(self):
+        truth, predicted = _poses(21, 9001), _poses(22, 9001)
+        parts = [slice(at, at + 1000) for at in range(0, 9001, 1000)]
+        alone = np.concatenate([aligned_errors(predicted[p], truth[p]) for p in parts])
+        np.testing.assert_array_equal(aligned_errors(predicted, truth), alone)
+
     def test_agrees_with_the_video_lineage(self, shared):
         fixture = np.load(shared / "parity" / "glot_metrics.npz")
         expected = joint_errors(fixture["out/procrustes"], fixture["in/gt"])

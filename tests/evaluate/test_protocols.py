@@ -1,6 +1,7 @@
 """Protocols: data that hold together, and the published numbers they reproduce."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from marey.core import load_skeleton
 from marey.core.errors import InputError
 from marey.evaluate import PROTOCOLS, PoseSequence, PoseSet, evaluate, get_protocol, write_metrics
+from marey.evaluate.published import PUBLISHED
 from tests.evaluate.worlds import change, make_truth
 
 ASKED = (
@@ -73,6 +75,21 @@ class TestTable:
         assert protocol.full_name == "harmony4d-v1[first-vertex=off,found-only=off]"
         with pytest.raises(InputError, match="no switch 'vertex'; its switches are: first-vertex"):
             get_protocol("harmony4d").without("vertex")
+
+    @pytest.mark.parametrize("name", sorted(PROTOCOLS))
+    def test_the_page_of_protocols_has_a_section_for_each(self, name):
+        page = (Path(__file__).parents[2] / "docs" / "protocols.md").read_text()
+        assert f"### `{name}`" in page
+        assert all(metric.name in page for metric in PROTOCOLS[name].metrics)
+        assert all(quirk.name in page for quirk in PROTOCOLS[name].quirks)
+
+    def test_published_rows_belong_to_metrics(self):
+        for name, published in PUBLISHED.items():
+            metrics = {metric.name for metric in PROTOCOLS[name].metrics}
+            assert set(published.columns) <= metrics
+            for row in published.rows:
+                assert len(row.values) == len(published.columns)
+                assert row.source
 
 
 class TestJoints:

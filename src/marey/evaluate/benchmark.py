@@ -12,6 +12,7 @@ from marey.evaluate.bootstrap import confidence_interval
 from marey.evaluate.crowd import measure_crowd
 from marey.evaluate.matching import found_share
 from marey.evaluate.measure import ErrorMap, NotMeasurable, is_map, measure
+from marey.evaluate.pairing import FIELDS
 from marey.evaluate.poses import PoseSequence, PoseSet
 from marey.evaluate.prepare import Pair, prepare
 from marey.evaluate.protocol import Metric, Protocol
@@ -200,8 +201,7 @@ def _split(pair: Pair) -> list[Pair]:
 
 
 def _one(each: PoseSequence, person: int) -> PoseSequence:
-    names = ("position", "confidence", "image", "box", "vertices")
-    fields = {name: getattr(each, name) for name in names}
+    fields = {name: getattr(each, name) for name in FIELDS}
     chosen = {name: values[[person]] for name, values in fields.items() if values is not None}
     return replace(each, **chosen)
 

@@ -5,11 +5,18 @@ others average such a map over everything that counts, all frames and joints poo
 (NaN) on either side does not count; `Score` says how much did. All work in float64.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 
 from marey.evaluate._procrustes_numba import align_residuals
 from marey.evaluate.score import Score, summarise
+
+_LEAST_SHARED = 4096
+"""Frames from which several threads share the work."""
+_MOST_THREADS = 4
 
 
 def joint_errors(
@@ -98,13 +105,13 @@ def aligned_errors(
     counts = expect(truth, valid) & _known(predicted)
     errors = np.full(counts.shape, np.nan)
     num_joints = truth.shape[-2]
-    align_residuals(
+    arrays = (
         predicted.reshape(-1, num_joints, 3),
         truth.reshape(-1, num_joints, 3),
         counts.reshape(-1, num_joints),
-        with_scale,
         errors.reshape(-1, num_joints),
     )
+    _align_all(arrays, with_scale)
     return errors
 
 
@@ -213,6 +220,22 @@ def pa_mpvpe(
 def _known(position: Float[np.ndarray, "*batch T K D"]) -> Bool[np.ndarray, "*batch T K"]:
     # A sum is finite where all of its terms are; much faster than asking each over a short axis.
     return np.isfinite(np.einsum("...d->...", position, dtype=np.float64))
+
+
+def _align_all(arrays: tuple[Shaped[np.ndarray, "T ..."], ...], with_scale: bool) -> None:
+    # Frames do not know of each other, so that the number of threads changes no result.
+    def align(part: slice) -> None:
+        predicted, truth, counts, errors = (array[part] for array in arrays)
+        align_residuals(predicted, truth, counts, with_scale, errors)
+
+    num_frames = len(arrays[0])
+    if num_frames < _LEAST_SHARED:
+        align(slice(None))
+        return
+    threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    step = -(-num_frames // threads)
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(align, (slice(at, at + step) for at in range(0, num_frames, step))))
 
 
 def _floats(values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

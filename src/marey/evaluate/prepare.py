@@ -4,18 +4,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
-from marey.core import convert_keypoints, load_skeleton
-from marey.core.errors import FormatError, InputError
-from marey.evaluate.matching import Matches, match_by_distance, match_by_image
+from marey.core import load_skeleton
+from marey.core.errors import InputError
+from marey.evaluate.joints import to_joints
+from marey.evaluate.pairing import FIELDS, pair_people, there
 from marey.evaluate.poses import PoseSequence, PoseSet, check_poses
 from marey.evaluate.positions import expect
 from marey.evaluate.protocol import Protocol
-from marey.io._npz import read_npy
 
 _SMALLEST_M, _LARGEST_M = 0.1, 10.0
 _TYPICAL_M = 1.5
+_MOST_SIZED = 500  # poses of a sequence that tell its unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,101 +83,16 @@ def prepare(
     return [_pair(protocol, ours[name], theirs[name], strict) for name in theirs if name in ours]
 
 
-def to_joints(
-    protocol: Protocol, poses: PoseSet, what: str, regressors: Path | None = None
-) -> PoseSet:
-    """Express poses in the protocol's joints: regressed from vertices, or taken by name.
-
-    Raises:
-        InputError: If they cannot be.
-    """
-    target = load_skeleton(protocol.skeleton)
-    if poses.skeleton == target.name:
-        return poses
-    if protocol.regressor is not None and poses.skeleton not in protocol.sources:
-        return _regress(protocol, poses, what, regressors)
-    if poses.skeleton not in protocol.sources:
-        raise InputError(
-            f"protocol {protocol.name} compares joints of {target.name}; {what} have "
-            f"{poses.skeleton}, which is none of {', '.join((target.name, *protocol.sources))}"
-        )
-    source = load_skeleton(poses.skeleton)
-    numbers = np.arange(len(source), dtype=np.float64)
-    found = convert_keypoints(numbers, source, target, axis=0, substitute=True)
-    wanted = [target.index(name) for name in (*protocol.joints, *protocol.root)]
-    lost = [target.keypoints[row] for row in wanted or range(len(target)) if np.isnan(found[row])]
-    if lost:
-        raise InputError(
-            f"{what}: {source.name} has no {', '.join(lost)}, which {protocol.name} needs"
-        )
-    rows = np.where(np.isnan(found), -1, found).astype(np.int64)
-    return replace(
-        poses,
-        skeleton=target.name,
-        sequences=tuple(_reorder(each, rows) for each in poses.sequences),
-    )
-
-
-def _reorder(each: PoseSequence, rows: np.ndarray) -> PoseSequence:
-    def pick(values: Float[np.ndarray, "..."] | None, axis: int) -> Float[np.ndarray, "..."] | None:
-        if values is None:
-            return None
-        moved = np.moveaxis(np.take(values, rows, axis=axis), axis, 0).copy()
-        moved[rows < 0] = np.nan
-        return np.moveaxis(moved, 0, axis)
-
-    position = pick(each.position, 2)
-    assert position is not None
-    return replace(
-        each, position=position, confidence=pick(each.confidence, 2), image=pick(each.image, 2)
-    )
-
-
-def _regress(protocol: Protocol, poses: PoseSet, what: str, regressors: Path | None) -> PoseSet:
-    file = protocol.regressor
-    assert file is not None
-    if any(each.vertices is None for each in poses.sequences):
-        known = ", ".join((protocol.skeleton, *protocol.sources))
-        raise InputError(
-            f"protocol {protocol.name} measures joints that {file} makes from vertices; {what} "
-            f"hold joints of {poses.skeleton} and no vertices: give vertices, or joints made by "
-            f"that file ({known})"
-        )
-    if regressors is None or not (regressors / file).is_file():
-        raise InputError(
-            f"protocol {protocol.name} needs the licensed file {file}; get it with the body model "
-            "and name its folder with --smpl-dir"
-        )
-    matrix = read_npy(regressors / file)
-    num_joints = len(load_skeleton("h36m-17-regressor"))
-    vertices = {each.vertices.shape[2] for each in poses.sequences if each.vertices is not None}
-    if matrix.shape != (num_joints, *vertices) or not np.allclose(matrix.sum(1), 1, atol=1e-3):
-        raise FormatError(
-            f"{regressors / file} should have shape ({num_joints}, {vertices}) as the vertices of "
-            f"{what}, with rows that add up to 1; got {matrix.shape}"
-        )
-    made = tuple(
-        replace(each, position=_weigh(matrix, each.vertices), confidence=None, image=None)
-        for each in poses.sequences
-        if each.vertices is not None
-    )
-    regressed = replace(poses, skeleton="h36m-17-regressor", sequences=made)
-    return to_joints(protocol, regressed, what)
-
-
-def _weigh(
-    matrix: Float[np.ndarray, "K V"], vertices: Float[np.ndarray, "N T V 3"]
-) -> Float[np.ndarray, "N T K 3"]:
-    return np.asarray(matrix, np.float64) @ np.asarray(vertices, np.float64)
-
-
 def _check_size(each: PoseSequence, what: str, unit: str) -> None:
     known = np.all(np.isfinite(each.position), axis=-1)
     if not known.any():
         raise InputError(f"{what}, sequence '{each.name}': not one position is a number")
-    frames = np.where(known[..., None], each.position, np.nan)[known.sum(-1) > 1]
-    if not len(frames):
+    people, rows = np.nonzero(known.sum(-1) > 1)
+    if not len(rows):
         return
+    some = slice(None, None, len(rows) // _MOST_SIZED + 1)
+    people, rows = people[some], rows[some]
+    frames = np.where(known[people, rows, :, None], each.position[people, rows], np.nan)
     extent = float(np.median((np.nanmax(frames, 1) - np.nanmin(frames, 1)).max(-1)))
     if unit == "px" and 0 < extent < 2:
         raise InputError(
@@ -207,8 +123,10 @@ def _pair(protocol: Protocol, ours: PoseSequence, theirs: PoseSequence, strict: 
             f"first is frame {first}; predict them, or allow missing ones"
         )
     ours = _spread(ours, theirs)
-    people = _there(theirs)
-    ours, missed = (ours, 0) if protocol.pairing == "none" else _match(protocol, ours, theirs, what)
+    people = there(theirs)
+    ours, missed = (
+        (ours, 0) if protocol.pairing == "none" else pair_people(protocol, ours, theirs, what)
+    )
     confidence = theirs.confidence
     valid = np.ones(theirs.position.shape[:3], bool)
     if confidence is not None:
@@ -246,67 +164,8 @@ def _refuse_gaps(
         )
 
 
-def _match(
-    protocol: Protocol, ours: PoseSequence, theirs: PoseSequence, what: str
-) -> tuple[PoseSequence, int]:
-    people = len(theirs.position)
-    if protocol.pairing == "same":
-        if len(ours.position) != people:
-            raise InputError(
-                f"{what}: predictions hold {len(ours.position)} people, truth {people}; "
-                f"{protocol.name} compares each with the one of the same place"
-            )
-        return ours, int((_there(theirs) & ~_there(ours)).sum())
-    order = np.full((people, len(theirs.frame)), -1)
-    missed = 0
-    present, wanted = _there(ours), _there(theirs)
-    for row in range(len(theirs.frame)):
-        finds, truths = np.flatnonzero(present[:, row]), np.flatnonzero(wanted[:, row])
-        matches = _match_frame(protocol, ours, theirs, row, (finds, truths), what)
-        order[truths[matches.pairs[:, 1]], row] = finds[matches.pairs[:, 0]]
-        missed += len(matches.missed)
-    return _take_people(ours, order), missed
-
-
-def _match_frame(
-    protocol: Protocol,
-    ours: PoseSequence,
-    theirs: PoseSequence,
-    row: int,
-    people: tuple[np.ndarray, np.ndarray],
-    what: str,
-) -> Matches:
-    finds, truths = people
-    if protocol.pairing == "image":
-        if ours.image is None or theirs.image is None:
-            raise InputError(
-                f"{what}: {protocol.name} pairs people by their joints in the image; give the "
-                "field image on both sides"
-            )
-        return match_by_image(
-            ours.image[finds, row],
-            theirs.image[truths, row],
-            end_early=protocol.has("refusals-use-up-predictions"),
-        )
-    gap = np.linalg.norm(
-        ours.position[finds, None, row] - theirs.position[None, truths, row], axis=-1
-    )
-    known = np.isfinite(gap)
-    total = np.where(known, gap, 0.0).sum(-1)
-    return match_by_distance(total / np.where(known.any(-1), known.sum(-1), np.nan))
-
-
-def _there(each: PoseSequence) -> Bool[np.ndarray, "N T"]:
-    known = expect(each.position, None)
-    return np.any(known if each.confidence is None else known & (each.confidence > 0), axis=-1)
-
-
 def _frames(each: PoseSequence, part: slice) -> PoseSequence:
-    cut = {
-        name: getattr(each, name)[:, part]
-        for name in ("position", "confidence", "image", "box", "vertices")
-        if getattr(each, name) is not None
-    }
+    cut = {name: getattr(each, name)[:, part] for name in FIELDS if getattr(each, name) is not None}
     return replace(each, frame=each.frame[part], **cut)
 
 
@@ -315,24 +174,10 @@ def _spread(ours: PoseSequence, theirs: PoseSequence) -> PoseSequence:
     known = np.isin(theirs.frame, ours.frame)
     rows = np.searchsorted(ours.frame, theirs.frame[known])
     spread = {}
-    for name in ("position", "confidence", "image", "box", "vertices"):
+    for name in FIELDS:
         values = getattr(ours, name)
         if values is not None:
             full = np.full((len(values), len(known), *values.shape[2:]), np.nan, values.dtype)
             full[:, known] = values[:, rows]
             spread[name] = full
     return replace(ours, frame=theirs.frame, **spread)
-
-
-def _take_people(ours: PoseSequence, order: np.ndarray) -> PoseSequence:
-    # order: [N T] of which prediction stands for a true person in a frame, -1 for none.
-    frames = np.arange(order.shape[1])[None]
-    taken = {}
-    for name in ("position", "confidence", "image", "box", "vertices"):
-        values = getattr(ours, name)
-        if values is not None:
-            full = np.full((*order.shape, *values.shape[2:]), np.nan, values.dtype)
-            found = order >= 0
-            full[found] = values[order[found], np.broadcast_to(frames, order.shape)[found]]
-            taken[name] = full
-    return replace(ours, **taken)

@@ -13,7 +13,7 @@ from marey.evaluate.published import PUBLISHED
 from marey.evaluate.result import Result, Row
 from marey.view.report.markup import Markup, element, join, table
 from marey.view.report.plots import draw_curve
-from marey.view.report.words import DASH, UNKNOWN, spoken
+from marey.view.report.words import DASH, UNKNOWN, count, spoken
 
 _MAX_SEQUENCES, _MAX_PLOTS = 40, 6
 
@@ -49,18 +49,16 @@ def render_evaluation(measured: Measured) -> str:
     return f"<!DOCTYPE html>\n{element('html', head, element('body', body), lang='en')}\n"
 
 
-def show(value: float) -> str:
-    """Return a number of a table: three decimals for shares, one or two for larger ones."""
-    if not math.isfinite(value):
-        return UNKNOWN
-    return f"{value:.{3 if abs(value) < 2 else 2 if abs(value) < 20 else 1}f}"
+def show(value: float, unit: str = "") -> str:
+    """Return a number of a table: three decimals for shares, two where there is a unit."""
+    return f"{value:.{2 if unit else 3}f}" if math.isfinite(value) else UNKNOWN
 
 
 def _header(result: Result) -> Markup:
-    found = f"{result.num_people} true people"
+    found = count(result.num_people, "true pose")
     if result.num_missed:
         found += f", {result.num_missed} without a prediction"
-    facts = [result.protocol["title"], f"{result.num_sequences} sequences", found]
+    facts = [result.protocol["title"], count(result.num_sequences, "sequence"), found]
     origins = [f"predictions: {result.predictions}"] if result.predictions else []
     origins += [f"truth: {result.truth}"] if result.truth else []
     return join(
@@ -74,12 +72,12 @@ def _numbers(result: Result) -> Markup:
     rows = []
     for row in result.rows:
         interval = row.interval
-        band = UNKNOWN if interval is None else f"{show(interval[0])} to {show(interval[1])}"
+        band = UNKNOWN if interval is None else " to ".join(show(end, row.unit) for end in interval)
         score = row.score
         rows.append(
             (
                 _label(row),
-                show(score.value),
+                show(score.value, row.unit),
                 band,
                 f"{score.num_frames:,}".replace(",", " "),
                 f"{score.num_values:,}".replace(",", " "),
@@ -101,7 +99,7 @@ def _published(result: Result) -> Markup:
     known = PUBLISHED.get(result.protocol["name"])
     if known is None:
         return Markup("")
-    rows = [("this result", *(show(result.row(name).score.value) for name in known.columns), "")]
+    rows = [("this result", *(_value(result.row(name)) for name in known.columns), "")]
     for row in known.rows:
         values = (UNKNOWN if value is None else f"{value:g}" for value in row.values)
         rows.append((row.system, *values, f"{row.source} [{row.grade}]"))
@@ -116,11 +114,15 @@ def _published(result: Result) -> Markup:
     )
 
 
+def _value(row: Row) -> str:
+    return show(row.score.value, row.unit)
+
+
 def _joints(result: Result) -> Markup:
     shown = [row for row in result.rows if row.per_joint]
     names = list(dict.fromkeys(name for row in shown for name in row.per_joint))
     rows = [
-        (spoken(name), *(show(row.per_joint.get(name, math.nan)) for row in shown))
+        (spoken(name), *(show(row.per_joint.get(name, math.nan), row.unit) for row in shown))
         for name in names
     ]
     if not rows:
@@ -139,7 +141,8 @@ def _sequences(result: Result) -> Markup:
         return Markup("")
     names = list(shown[0].per_sequence)[:_MAX_SEQUENCES]
     rows = [
-        (name, *(show(row.per_sequence.get(name, math.nan)) for row in shown)) for name in names
+        (name, *(show(row.per_sequence.get(name, math.nan), row.unit) for row in shown))
+        for name in names
     ]
     total = len(shown[0].per_sequence)
     caption = (
@@ -154,7 +157,7 @@ def _worst(result: Result) -> Markup:
     for row in result.rows:
         if row.worst:
             rows = [
-                (each.sequence, str(each.person), str(each.frame), show(each.value))
+                (each.sequence, str(each.person), str(each.frame), show(each.value, row.unit))
                 for each in row.worst
             ]
             head = ("sequence", "person", "frame", row.unit or "value")
