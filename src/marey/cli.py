@@ -198,9 +198,9 @@ class Evaluate:
     """
 
     predictions: tyro.conf.Positional[Path]
-    """A file of poses, as marey.evaluate.write_poses saves them."""
+    """A file of poses (.npz of marey.evaluate.write_poses), a folder of such files, or a take."""
     truth: tyro.conf.Positional[Path]
-    """The true poses, in a file of the same kind."""
+    """The true poses, in a file of one of these kinds."""
     protocol: str
     """What to measure: 3dpw, harmony4d, sub-jhmdb, ...; see docs/protocols.md."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None

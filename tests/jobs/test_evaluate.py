@@ -1,13 +1,16 @@
 """marey evaluate: files in, metrics.json and a page out."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from marey.cli import main
 from marey.evaluate import get_protocol, read_metrics, write_poses
+from marey.io.take import write_take
 from tests.evaluate.worlds import change, make_truth
+from tests.fixtures.golden_take import make_take as golden_take
 
 
 @pytest.fixture
@@ -98,3 +101,34 @@ def test_a_file_of_another_kind(files, capsys):
     with pytest.raises(SystemExit):
         _run(files)
     assert "ours.npz" in capsys.readouterr().err
+
+
+def test_a_folder_of_files(files, capsys):
+    truth = make_truth(get_protocol("3dpw"))
+    (files / "parts").mkdir()
+    for each in truth.sequences:
+        write_poses(replace(truth, sequences=(each,)), files / "parts" / f"{each.name}.npz")
+    (files / "ours.npz").unlink()
+    (files / "parts").rename(files / "ours.npz")
+    _run(files)
+    assert "MPJPE                0.0000 mm" in capsys.readouterr().out
+
+
+def test_a_take_against_itself(tmp_path, capsys):
+    take = golden_take()
+    write_take(replace(take, people=take.people[:1]), tmp_path / "dance.take")
+    command = ["evaluate", *[str(tmp_path / "dance.take")] * 2, "-o", str(tmp_path / "result")]
+    main([*command, "--protocol", "emdb-2-draft"])
+    assert "WA-MPJPE100          0.0000 mm" in capsys.readouterr().out
+    result = read_metrics(tmp_path / "result" / "metrics.json")
+    assert result.row("WA-MPJPE100").score.num_values > 0
+    # The take is too short for a third derivative, and the result says so.
+    assert result.row("Jitter").note
+
+
+def test_a_folder_of_nothing(files, capsys):
+    (files / "ours.npz").unlink()
+    (files / "ours.npz").mkdir()
+    with pytest.raises(SystemExit):
+        _run(files)
+    assert "a folder of them, or a .take" in capsys.readouterr().err

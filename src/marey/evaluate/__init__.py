@@ -73,6 +73,7 @@ from marey.evaluate.score import Order as Order
 from marey.evaluate.score import Score as Score
 from marey.evaluate.score import average as average
 from marey.evaluate.score import summarise as summarise
+from marey.evaluate.takes import poses_of_take as poses_of_take
 from marey.evaluate.tracking import Hota as Hota
 from marey.evaluate.tracking import Mot as Mot
 from marey.evaluate.tracking import TrackedFrame as TrackedFrame

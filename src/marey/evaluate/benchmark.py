@@ -99,11 +99,14 @@ def _average(
     maps = tuple(replace(each, values=each.values * metric.factor) for each in found)
     values = [each.values for each in maps]
     names = [pair.name for pair in pairs]
+    score = average(values, expected=[each.expected for each in maps], order=metric.order)
+    if not score.num_values:
+        return replace(_empty(metric, "not one value counts"), score=score), ()
     row = Row(
         name=metric.name,
         unit=metric.unit,
         higher_is_better=metric.higher_is_better,
-        score=average(values, expected=[each.expected for each in maps], order=metric.order),
+        score=score,
         interval=confidence_interval(values, order=metric.order),
         per_sequence={
             name: average([each], order=metric.order).value

@@ -68,6 +68,9 @@ def prepare(
             _check_size(each, what, protocol.unit)
         sides.append({each.name: each for each in made.sequences})
     ours, theirs = sides
+    if len(ours) == len(theirs) == 1:
+        # A pair of files needs no common name.
+        ours = dict(zip(theirs, ours.values(), strict=True))
     lacking = sorted(set(theirs) - set(ours))
     if lacking and not allow_missing:
         raise InputError(

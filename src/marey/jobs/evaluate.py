@@ -1,7 +1,7 @@
 """Saved predictions to numbers: metrics.json and a page, by a protocol."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from marey.core.errors import InputError
@@ -40,7 +40,7 @@ def evaluate_files(  # noqa: PLR0913
     """Measure a file of predictions against a file of truth; write metrics.json and a page.
 
     Args:
-        predictions: A file of poses (`marey.evaluate.write_poses`).
+        predictions: A file of poses (`marey.evaluate.write_poses`), a folder of them, or a take.
         truth: Another.
         folder: Where to write; made if it does not exist.
         protocol: Name of the protocol.
@@ -71,8 +71,8 @@ def evaluate_files(  # noqa: PLR0913
     earlier = None if against is None else read_metrics(_metrics_of(Path(against)))
     measured = evaluate(
         chosen,
-        read_side(predictions),
-        read_side(truth),
+        read_side(predictions, unit=chosen.unit),
+        read_side(truth, unit=chosen.unit),
         smpl_dir=None if smpl_dir is None else Path(smpl_dir),
         allow_missing=allow_missing,
     )
@@ -84,20 +84,39 @@ def evaluate_files(  # noqa: PLR0913
     return Evaluation(measured=measured, differences=differences, written=tuple(paths))
 
 
-def read_side(path: str | Path) -> PoseSet:
-    """Read one side of a comparison.
+def read_side(path: str | Path, *, unit: str) -> PoseSet:
+    """Read one side of a comparison: a file of poses, a folder of such files, or a take.
+
+    Args:
+        path: Where it lies. Large meshes are kept in several files of one folder.
+        unit: What is wanted of a take: `m` its joints in the world, `px` its keypoints.
 
     Raises:
         InputError: If it cannot be read.
     """
-    from marey.evaluate import read_poses
+    from marey.evaluate import poses_of_take, read_poses
+    from marey.io.take import read_take
 
     path = Path(path)
-    if path.suffix != ".npz":
+    if path.suffix == ".take":
+        return poses_of_take(read_take(path), unit=unit, name=path.resolve().stem)
+    if path.suffix == ".npz" and not path.is_dir():
+        return read_poses(path)
+    files = sorted(path.glob("*.npz")) if path.is_dir() else []
+    if not files:
         raise InputError(
-            f"{path.name}: poses to measure are an .npz file that marey.evaluate.write_poses saved"
+            f"{path}: expected an .npz file that marey.evaluate.write_poses saved, a folder of "
+            "them, or a .take"
         )
-    return read_poses(path)
+    parts = [read_poses(file) for file in files]
+    for file, part in zip(files, parts, strict=True):
+        if (part.skeleton, part.unit) != (parts[0].skeleton, parts[0].unit):
+            raise InputError(
+                f"{file} holds {part.skeleton} in {part.unit}, {files[0].name} beside it "
+                f"{parts[0].skeleton} in {parts[0].unit}; keep one kind in a folder"
+            )
+    sequences = tuple(each for part in parts for each in part.sequences)
+    return replace(parts[0], sequences=sequences)
 
 
 def _metrics_of(path: Path) -> Path:

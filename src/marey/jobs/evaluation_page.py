@@ -16,6 +16,8 @@ from marey.view.report.plots import draw_curve
 from marey.view.report.words import DASH, UNKNOWN, count, spoken
 
 _MAX_SEQUENCES, _MAX_PLOTS = 40, 6
+_LEAST_RANGE = 1e-3
+"""Of a plot, in its unit: rounding is not drawn as if it were an error."""
 
 
 def render_evaluation(measured: Measured) -> str:
@@ -189,7 +191,9 @@ def _times(each: ErrorMap, frames: np.ndarray, rate: float) -> np.ndarray:
 
 
 def _curve(title: str, values: np.ndarray, time: np.ndarray, unit: str) -> Markup:
-    return draw_curve(title, values, time, unit=unit, least=float(np.nanmax(values)) or 1.0)
+    return draw_curve(
+        title, values, time, unit=unit, least=max(float(np.nanmax(values)), _LEAST_RANGE)
+    )
 
 
 def _protocol(result: Result) -> Markup:

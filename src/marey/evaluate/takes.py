@@ -1,0 +1,51 @@
+"""Takes as poses to be measured: what marey solved or imported, beside other people's files."""
+
+import numpy as np
+
+from marey.body.trajectories import joint_trajectories
+from marey.core import Keypoints2D, Keypoints3D, Take, convert_keypoints, load_skeleton
+from marey.core.errors import InputError
+from marey.evaluate.poses import PoseSequence, PoseSet
+
+_RIG_JOINTS = "smpl-45"
+
+
+def poses_of_take(take: Take, *, unit: str, name: str) -> PoseSet:
+    """Return a take's people as poses: joints in the world (`m`) or keypoints of a view (`px`).
+
+    Frames are counted on the take's clock, from 0.
+
+    Args:
+        take: The take.
+        unit: What is wanted.
+        name: What the sequence is called.
+
+    Raises:
+        NothingFoundError: If the take has no motion or no keypoints.
+        InputError: If its joints have no counterpart among SMPL's.
+    """
+    points = take.keypoints2d() if unit == "px" else joint_trajectories(take.motion)
+    position, confidence, skeleton = _named(points, name)
+    step = np.diff(take.time)
+    sequence = PoseSequence(
+        name=name,
+        frame=np.arange(len(take.time)),
+        position=position,
+        confidence=confidence,
+        frame_rate=float(1 / np.median(step)) if len(step) else None,
+    )
+    return PoseSet(skeleton=skeleton, unit=unit, sequences=(sequence,), origin=f"take {name}")
+
+
+def _named(points: Keypoints2D | Keypoints3D, name: str) -> tuple[np.ndarray, np.ndarray, str]:
+    if isinstance(points, Keypoints2D):
+        return points.position, points.confidence, points.skeleton.name
+    target = load_skeleton(_RIG_JOINTS)
+    if "pelvis" not in points.skeleton.keypoints:
+        raise InputError(
+            f"take {name}: its rig {points.skeleton.name} has no pelvis, so its joints are not "
+            "SMPL's; save the joints you mean with marey.evaluate.write_poses"
+        )
+    position = convert_keypoints(points.position, points.skeleton, target)
+    confidence = convert_keypoints(points.confidence, points.skeleton, target, axis=-1, missing=0.0)
+    return position, confidence, target.name
