@@ -216,3 +216,10 @@ def test_real_clips_keep_their_directions_and_stand_on_the_floor(shared, name):
             assert (unit[0] * unit[1]).sum(-1).min() > 0.98
     lowest = min(after[f"{side}_foot"][:, 2].min() for side in ("left", "right"))
     assert -0.06 < lowest < 0.12
+    back = positions(retarget_motion(found.motion, motion.body, source=BODY, example=motion).motion)
+    for joint, place in before.items():
+        apart = (back[joint] - back["pelvis"]) - (place - before["pelvis"])
+        # A neck of two joints becomes one and gives the head away by centimetres.
+        assert np.linalg.norm(apart, axis=-1).mean() < (
+            0.05 if joint in ("neck", "head") else 0.015
+        ), joint

@@ -153,9 +153,14 @@ def _first_guess(
     parents = (-1, *(parent + 1 for parent in plan.rig.parents))
     names = {place: name for name, place in plan.places.items()}
     world: list[np.ndarray] = []
+    # A neck of two joints bends in both.
+    lower_neck = parents[plan.places["neck"]] if "neck" in plan.places else -1
     for row, parent in enumerate(parents):
         name = names.get(row)
-        if name is not None and name in body:
+        if name is None and row == lower_neck:
+            half = _part_way(body["spine3"], body["neck"], 0.5)
+            world.append(half @ plan.frames["neck"].T)
+        elif name is not None and name in body:
             world.append(body[name] @ plan.frames[name].T)
         else:
             world.append(world[parent] if parent >= 0 else body["pelvis"])
@@ -175,9 +180,14 @@ def _fill_trunk(body: dict[str, np.ndarray]) -> None:
         below = max(other for other in known if other < k)
         above = min((other for other in known if other > k), default=below)
         share = (k - below) / (above - below) if above > below else 0.0
-        first, last = body[_TRUNK[below]], body[_TRUNK[above]]
-        turn = Rotation.from_matrix(np.swapaxes(first, 1, 2) @ last).as_rotvec()
-        body[name] = first @ Rotation.from_rotvec(share * turn).as_matrix()
+        body[name] = _part_way(body[_TRUNK[below]], body[_TRUNK[above]], share)
+
+
+def _part_way(
+    first: Float[np.ndarray, "T 3 3"], last: Float[np.ndarray, "T 3 3"], share: float
+) -> Float[np.ndarray, "T 3 3"]:
+    turn = Rotation.from_matrix(np.swapaxes(first, 1, 2) @ last).as_rotvec()
+    return first @ Rotation.from_rotvec(share * turn).as_matrix()
 
 
 def _share_twist(plan: Plan, body: dict[str, np.ndarray]) -> None:
