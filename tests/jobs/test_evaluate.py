@@ -82,6 +82,8 @@ def test_a_switch_changes_the_name_and_forbids_comparing(files, capsys):
     _run(files, *options, "--compare", str(files / "result"))
     answer = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert answer["protocol"] == "3dpw-v1[vertices-unaligned=off]"
+    page = (files / "result" / "report.html").read_text()
+    assert "not measured as the published ones" in page
 
 
 @pytest.mark.parametrize(

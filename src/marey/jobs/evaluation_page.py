@@ -106,6 +106,8 @@ def _published(result: Result) -> Markup:
         values = (UNKNOWN if value is None else f"{value:g}" for value in row.values)
         rows.append((row.system, *values, f"{row.source} [{row.grade}]"))
     caution = known.caution + " " if known.caution else ""
+    if any(not quirk["on"] for quirk in result.protocol["quirks"]):
+        caution += "This result was not measured as the published ones: see its switches. "
     caption = (
         f"{caution}Source grades: P read in the publication, S quoted by others, R from memory. "
         "Published rows were measured by their authors, on the whole test set."
