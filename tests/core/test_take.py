@@ -1,6 +1,5 @@
 """A take lays people out on one clock, if they have one kind of body."""
 
-
 import numpy as np
 import pytest
 

@@ -80,7 +80,9 @@ def test_the_command(take, capsys):
 def test_a_video_of_another_size_is_another_video(take, tmp_path):
     video = tmp_path / "other.mp4"
     write_video(video, (np.zeros((48, 64, 3), np.uint8) for _ in range(12)), frame_rate=30)
-    with pytest.raises(InputError, match="64x48 px, but the take was made from pictures of 1280x720"):
+    with pytest.raises(
+        InputError, match="64x48 px, but the take was made from pictures of 1280x720"
+    ):
         write_report(take, video=video)
 
 
