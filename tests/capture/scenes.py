@@ -10,8 +10,8 @@ from scipy.spatial.transform import Rotation
 from marey.body import Body
 from marey.capture.fit_person import fit_person, make_bodies
 from marey.capture.observe import PinholeView
-from marey.fit.threads import one_thread_each
 from marey.core import BodyMotion, Keypoints2D, Keypoints3D
+from marey.fit.threads import one_thread_each
 from marey.synthetic import SyntheticScene
 
 BODY_JOINTS = 22
