@@ -4,6 +4,7 @@ Only plain files in known containers are opened: no playlists, no concatenation 
 addresses, since each of those can make the decoder read files its user never named.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,12 @@ CONTAINERS = (
     "h264,hevc,m4v,mjpeg,yuv4mpegpipe,dv,obu,av1,amrnb,wav,mp3,aac,flac"
 )
 """FFmpeg's names of the demuxers in use; the sound-only ones give a better message."""
+
+
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/")
+"""`http://` and its like, after pathlib has made one slash of two."""
+
+_PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"file ", b"v=0", b"<?xml", b"<MPD", b"[playlist]")
 
 
 @dataclass(slots=True)
@@ -86,6 +93,10 @@ def open_source(path: Path) -> Iterator[Source]:
             metadata_errors="replace",
         )
     except FFmpegError as error:
+        if _is_playlist(path):
+            raise FormatError(
+                f"{path} is a playlist, which only names other files; give the video itself"
+            ) from error
         raise FormatError(
             f"{path} is not a video marey can read ({error.strerror}); if it is one, it may be cut "
             f"off: re-export it as mp4, mov, mkv, webm or avi"
@@ -101,6 +112,8 @@ def check_file(path: Path) -> None:
         InputError: If the file is missing, not a plain file, unreadable or empty.
     """
     if not path.exists():
+        if _ADDRESS.match(str(path)):
+            raise InputError(f"{path} does not exist; marey reads files only: download it first")
         raise InputError(f"{path} does not exist; check the spelling of the path")
     if not path.is_file():
         raise InputError(
@@ -113,6 +126,26 @@ def check_file(path: Path) -> None:
         raise InputError(f"cannot read {path}: {error.strerror}; check its permissions") from error
     if empty:
         raise InputError(f"{path} is empty (0 bytes); copy or record it again")
+
+
+def check_name(path: Path) -> None:
+    """Refuse names that cannot be written into a take.
+
+    Raises:
+        InputError: If the path is not text in UTF-8, as names of old archives may be.
+    """
+    try:
+        str(path.resolve()).encode()
+    except UnicodeEncodeError as error:
+        shown = str(path).encode(errors="replace").decode()
+        raise InputError(
+            f"the name {shown} has letters that are not in UTF-8; rename the file or its folder"
+        ) from error
+
+
+def _is_playlist(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(512).lstrip().startswith(_PLAYLISTS)
 
 
 def _choose_stream(container: InputContainer, path: Path) -> VideoStream:

@@ -4,6 +4,7 @@ PyAV's wheels carry x264; builds without it fall back to the next encoder of `EN
 stored as BT.709 and say so.
 """
 
+import errno
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from fractions import Fraction
@@ -126,15 +127,29 @@ def open_video_writer(
         raise InputError(f"a frame rate must be positive, not {frame_rate}; give e.g. 30")
     if path.suffix.lower() not in (".mp4", ".mov", ".mkv"):
         raise InputError(f"{path} must end in .mp4, .mov or .mkv to be written as a video")
-    with atomic_path(path, overwrite=overwrite) as temporary:
+    with atomic_path(path, overwrite=overwrite) as temporary, _explain_refusal(path):
         # The index goes to the front of the file, so that browsers start before the download ends.
         # The movie's own time scale bounds how exactly a first frame after 0 s is kept.
         options = {"movflags": "faststart", "movie_timescale": str(TICKS_PER_SECOND)}
         options = {} if path.suffix.lower() == ".mkv" else options
         with av.open(str(temporary), "w", options=options) as container:
-            writer = VideoWriter(container, frame_rate=frame_rate, quality=quality)
-            yield writer
+            yield (writer := VideoWriter(container, frame_rate=frame_rate, quality=quality))
             writer.finish()
+
+
+@contextmanager
+def _explain_refusal(path: Path) -> Generator[None, None, None]:
+    """Say in a sentence what the encoder or the container does not take."""
+    try:
+        yield
+    except FFmpegError as error:
+        # A full disk is no matter of the pictures.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise InputError(
+            f"{path} cannot be encoded ({error.strerror}); write fewer frames, or such that are "
+            "less far apart in time"
+        ) from error
 
 
 def write_video(

@@ -10,6 +10,7 @@ from marey.core import Skeleton
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.keypoints import Keypoints3D
 from marey.core.skeleton import mirror_name
+from marey.io._amass_runs import check_growth
 from marey.io._take_files import make_file_names
 
 LONGEST_BRIDGE_S = 0.5
@@ -92,7 +93,9 @@ def space_evenly(
     if np.abs((time - time[0]) * rate - np.arange(count + 1)).max() < EVEN_SPACING:
         return rate, position
     rate = find_rate(time)
-    wanted = time[0] + np.arange(int((time[-1] - time[0]) * rate + 1e-6) + 1) / rate
+    num_even = int((time[-1] - time[0]) * rate + 1e-6) + 1
+    check_growth(count + 1, num_even)
+    wanted = time[0] + np.arange(num_even) / rate
     after = np.clip(np.searchsorted(time, wanted), 1, count)
     gap = time[after] - time[after - 1]
     weight = (np.minimum(wanted, time[-1]) - time[after - 1]) / gap

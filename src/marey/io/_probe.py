@@ -4,6 +4,7 @@ The packets of most files state it, and reading them costs no decoding. Files wh
 nothing, contradict themselves or are damaged are decoded instead.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +26,10 @@ FALLBACK_RATE = Fraction(30)
 """Frames per second where a file states neither times nor a rate."""
 
 
+JUMP_S, JUMP = 1.0, 5.0
+"""A step from frame to frame that is worth a word, in s and in median steps."""
+
+
 class FrameClock:
     """Turns the time stamps of frames in decoded order into strictly increasing seconds.
 
@@ -35,11 +40,14 @@ class FrameClock:
         self._time_base = time_base
         self._interval = float(1 / (frame_rate or FALLBACK_RATE))
         self._last: float | None = None
+        self.num_backward = 0
+        """Stamps that were not later than the frame before."""
 
     def tick(self, pts: int | None) -> float:
         """Return the time of the next frame in s."""
         time = None if pts is None else stamp_to_seconds(pts, self._time_base)
         if self._last is not None and (time is None or time <= self._last):
+            self.num_backward += time is not None
             time = self._last + self._interval
         self._last = 0.0 if time is None else time
         return self._last
@@ -76,10 +84,15 @@ def probe_video(path: Path) -> tuple[Float[np.ndarray, "T"], tuple[int, int], tu
         )
         size = _shown_size(first, read_orientation(first), path)
     time = _times_of_packets(path, first.pts)
-    num_damaged = 0
+    num_damaged = num_backward = 0
     if time is None:
-        time, num_damaged = _times_of_frames(path)
-    warnings = []
+        time, num_damaged, num_backward = _times_of_frames(path)
+    warnings = [*_find_jumps(time, path)]
+    if num_backward:
+        warnings.append(
+            f"{_count(num_backward, 'time stamp')} of {path.name} do not come after the frame "
+            "before; those frames are placed at the frame rate"
+        )
     if first.interlaced_frame:
         warnings.append(f"{path.name} is interlaced; deinterlace it for precise motion")
     if num_damaged:
@@ -90,6 +103,20 @@ def probe_video(path: Path) -> tuple[Float[np.ndarray, "T"], tuple[int, int], tu
     elif promise.is_broken(time):
         warnings.append(f"{path.name} is cut off {promise.compare(time)}; copy or export it again")
     return time, size, tuple(warnings)
+
+
+def _find_jumps(time: Float[np.ndarray, "T"], path: Path) -> Iterator[str]:
+    steps = np.diff(time)
+    if not len(steps):
+        return
+    jumps = np.flatnonzero(steps > max(JUMP_S, JUMP * float(np.median(steps))))
+    if len(jumps):
+        first = int(jumps[0])
+        yield (
+            f"the clock of {path.name} jumps {_count(len(jumps), 'time')}, first by "
+            f"{steps[first]:.1f} s after {time[first] - time[0]:.1f} s; what happened in between "
+            "is not known"
+        )
 
 
 def _count(number: int, what: str) -> str:
@@ -113,7 +140,10 @@ class _Promise:
         """
         length = float(time[-1] - time[0])
         if self.frames:
-            short = not self.seconds or self.seconds > length + 1.5 * self.interval
+            # Frames may be far apart on a fine clock, so its rate alone does not tell the distance.
+            typical = float(np.median(np.diff(time))) if len(time) > 1 else 0.0
+            last = max(length, float(time[-1])) + 1.5 * max(self.interval, typical)
+            short = not self.seconds or self.seconds > last
             return self.frames > len(time) and short
         # Sound may outlast the pictures a little; headers without a frame count tell no better.
         return self.seconds > length + 1.0
@@ -158,8 +188,11 @@ def _read_stamps(source: Source) -> list[int] | None:
     return stamps if len(set(stamps)) == len(stamps) else None
 
 
-def _times_of_frames(path: Path) -> tuple[Float[np.ndarray, "T"], int]:
+def _times_of_frames(path: Path) -> tuple[Float[np.ndarray, "T"], int, int]:
+    """Return the times of all frames, how many packets are damaged and stamps go backwards."""
     with open_source(path) as source:
         clock = make_clock(source)
         times = [clock.tick(frame.pts) for frame in source.decode()]
-        return np.array(times), source.num_damaged
+        # AVI's stamps are guesses of the decoder; marey counts its frames instead.
+        num_backward = 0 if source.is_counted else clock.num_backward
+        return np.array(times), source.num_damaged, num_backward

@@ -21,7 +21,7 @@ from jaxtyping import UInt8
 
 from marey.core.clip import Clip
 from marey.core.errors import FormatError, InputError
-from marey.io._container import Source, check_file, open_source
+from marey.io._container import Source, check_file, check_name, open_source
 from marey.io._encode import VideoWriter, open_video_writer, write_video
 from marey.io._orientation import Orientation, read_orientation
 from marey.io._prefetch import prefetch
@@ -66,6 +66,7 @@ def probe_clip(path: str | Path, *, frame_rate: float = 30.0) -> Clip:
         FormatError: If it cannot be decoded, or is too large.
     """
     path = Path(path)
+    check_name(path)
     if path.is_dir():
         return probe_images(path, frame_rate=frame_rate)
     check_file(path)

@@ -18,12 +18,13 @@ def explain_error(error: Exception) -> tuple[str, int]:
     if isinstance(error, MareyError):
         return str(error), error.exit_code
     if isinstance(error, OSError):
-        place = f" of {error.filename}" if error.filename else ""
+        name = _shorten(str(error.filename or "a file"), _MAX_LETTERS // 2)
+        place = f" of {name}" if error.filename else ""
         if error.errno in _FULL:
             sentence = f"the disk{place} is full; free some space and run the same command again"
             return sentence, EnvironmentFault.exit_code
         if error.errno in _FORBIDDEN:
-            sentence = f"cannot use {error.filename or 'a file'}: {error.strerror}; choose another"
+            sentence = f"cannot use {name}: {error.strerror}; choose another"
             return sentence, InputError.exit_code
     if isinstance(error, MemoryError):
         sentence = (
@@ -32,13 +33,16 @@ def explain_error(error: Exception) -> tuple[str, int]:
         )
         return sentence, EnvironmentFault.exit_code
     sentence = (
-        f"this is a mistake in marey ({_shorten(error)}); please report it where you got marey, "
+        f"this is a mistake in marey ({_name(error)}); please report it where you got marey, "
         "with what the same command shows with --debug"
     )
     return sentence, MareyError.exit_code
 
 
-def _shorten(error: Exception) -> str:
+def _name(error: Exception) -> str:
     lines = str(error).splitlines() or [""]
-    text = f"{type(error).__name__}: {lines[0]}".rstrip(": ")
-    return text if len(text) <= _MAX_LETTERS else text[: _MAX_LETTERS - 3] + "..."
+    return _shorten(f"{type(error).__name__}: {lines[0]}".rstrip(": "), _MAX_LETTERS)
+
+
+def _shorten(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."
