@@ -43,10 +43,7 @@ def read_image(path: str | Path) -> UInt8[np.ndarray, "H W 3"]:
     stored = read_stored_size(data)
     if stored is not None:
         check_picture_size(*stored, path)
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        image = None
+    image = _decode(data)
     if image is None:
         raise FormatError(f"{path} is not an image marey can read; save it as jpg or png again")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
@@ -89,7 +86,11 @@ def probe_images(path: Path, *, frame_rate: float) -> Clip:
     for image in images[1:]:
         # The header does not tell whether EXIF turns the picture, so the order is left open here.
         stored = read_stored_size(_read_bytes(image, limit=HEADER_BYTES))
-        if stored is not None and sorted(stored) != sorted((width, height)):
+        if stored is None:
+            # To be refused now, not after the work on those before it.
+            high, wide = read_image(image).shape[:2]
+            stored = wide, high
+        if sorted(stored) != sorted((width, height)):
             raise _size_error(image, stored, (width, height))
     return Clip(path=path, size=(width, height), time=np.arange(len(images)) / frame_rate)
 
@@ -126,6 +127,17 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
             return file.read(limit)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}; check the path") from error
+
+
+def _decode(data: bytes) -> UInt8[np.ndarray, "H W 3"] | None:
+    # OpenCV logs what it raises or returns as well; libpng and libjpeg write a line in any case.
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def _natural_key(path: Path) -> list[tuple[int, int, str]]:
