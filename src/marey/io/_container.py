@@ -4,6 +4,7 @@ Only plain files in known containers are opened: no playlists, no concatenation 
 addresses, since each of those can make the decoder read files its user never named.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -135,7 +136,7 @@ def check_name(path: Path) -> None:
         InputError: If the path is not text in UTF-8, as names of old archives may be.
     """
     try:
-        str(path.resolve()).encode()
+        os.path.realpath(path).encode()
     except UnicodeEncodeError as error:
         shown = str(path).encode(errors="replace").decode()
         raise InputError(
