@@ -58,12 +58,12 @@ def consistent(motion: BodyMotion) -> np.ndarray:
 # Root-aligned and Procrustes-aligned joints in mm, a fifth above what was measured. Perfect input
 # is not met exactly: priors and the trust in landmarks are set for the errors of real networks.
 BOUNDS = {
-    ("walk", "perfect"): (34, 30),
-    ("kick", "perfect"): (32, 25),
-    ("dance", "perfect"): (36, 21),
-    ("walk", "noisy"): (57, 35),
-    ("kick", "noisy"): (55, 37),
-    ("dance", "noisy"): (54, 31),
+    ("walk", "perfect"): (38, 27),
+    ("kick", "perfect"): (27, 18),
+    ("dance", "perfect"): (35, 20),
+    ("walk", "noisy"): (61, 34),
+    ("kick", "noisy"): (53, 34),
+    ("dance", "noisy"): (55, 31),
 }
 
 

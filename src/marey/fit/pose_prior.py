@@ -53,8 +53,8 @@ class PosePrior:
     bound: Float[Tensor, "H"]
     limit_joint: Int[Tensor, "H"]
     """In ascending order."""
-    pull_weight: float = 1.0
-    """w; 1 is the Gaussian of the recordings. Weaker pulls fit worse (docs/log.md)."""
+    pull_weight: float = 0.6
+    """w; 1 is the Gaussian of the recordings (docs/log.md says why it is less)."""
     limit_sigma: float = 0.08
     """s, rad."""
 
