@@ -1,7 +1,7 @@
 """A take to a file of another kind; the suffix chooses the door."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -192,12 +192,23 @@ def points_in_space(take: Take) -> Keypoints3D:
     return stack_points(take)
 
 
+def _moved_clip(take: Take, video: str | Path) -> Clip:
+    """Return the clip in a video named by the user: the part of it that the take was made from."""
+    from marey.io.video import probe_clip
+
+    found = probe_clip(video)
+    for own in take.clips:
+        last = own.first + own.step * (own.num_frames - 1)
+        is_part = own.first > 0 or own.step > 1
+        if is_part and last < found.num_frames:
+            return replace(own, path=found.path, size=found.size)
+    return found
+
+
 def _find_clip(take: Take, video: str | Path | None) -> Clip | None:
     """Return the clip to draw on; None leaves the choice of the take's own."""
     if video is not None:
-        from marey.io.video import probe_clip
-
-        return probe_clip(video)
+        return _moved_clip(take, video)
     for clip in take.clips:
         if clip.path.name == take.provenance.get("import", {}).get("file"):
             raise InputError(

@@ -29,7 +29,7 @@ from marey.capture.people import to_person
 from marey.capture.pipeline import CaptureOptions, Found, Timings, find_people, make_camera
 from marey.capture.place_in_world import to_world
 from marey.core import BodyMotion, Clip, Person, Take, Track
-from marey.core.errors import InputError, NothingFoundError
+from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.core.files import atomic_path
 from marey.core.progress import Progress, silent
 from marey.core.scratch import Scratch
@@ -142,7 +142,8 @@ def solve_into(
     with open_workspace(target) as workspace:
         try:
             return _solve(run, workspace, begin)
-        except NothingFoundError:
+        except (NothingFoundError, FormatError):
+            # Another attempt at the same file ends the same; a mended one is another file.
             workspace.remove()
             raise
         except KeyboardInterrupt:
