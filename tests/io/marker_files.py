@@ -82,7 +82,7 @@ def check_survival(read, content: bytes, path, seeds) -> None:
     for seed in seeds:
         path.write_bytes(mutate(content, seed))
         tracemalloc.start()
-        start = time.monotonic()
+        start = time.process_time()
         try:
             points = read(path)
             outcomes.add("read")
@@ -94,6 +94,6 @@ def check_survival(read, content: bytes, path, seeds) -> None:
         finally:
             _, peak = tracemalloc.get_traced_memory()
             tracemalloc.stop()
-        assert time.monotonic() - start < 10 and peak < 1e9, seed
+        assert time.process_time() - start < 10 and peak < 1e9, seed
     # Damage that is never noticed, or always fatal, would test nothing.
     assert outcomes == {"read", "refused"} if len(seeds) >= 100 else "refused" in outcomes
