@@ -297,6 +297,30 @@ def test_object_arrays_are_opaque() -> None:
     assert back["b"] == 1
 
 
+def test_object_arrays_hold_plain_data_where_they_are_asked_for() -> None:
+    inner = np.arange(6.0).reshape(2, 3)
+    array = np.empty((2, 2), object)
+    array[0, 0], array[0, 1], array[1, 0], array[1, 1] = {"x": inner}, "name", None, [1, 2]
+    for value in (array, np.asfortranarray(array)):
+        back = rp.read_pickle_bytes(pickle.dumps(value, 4), object_arrays=True)
+        assert back.dtype == object
+        np.testing.assert_array_equal(back[0, 0]["x"], inner)
+        assert [back[0, 1], back[1, 0], back[1, 1]] == ["name", None, [1, 2]]
+
+
+def test_object_arrays_of_another_size_than_they_say_are_refused() -> None:
+    data = _array_with_state(b"(K\x01K\x03\x85" + DTYPE + b"\x89](K\x01K\x02et")
+    with pytest.raises(FormatError, match="2 objects"):
+        rp.read_pickle_bytes(data, object_arrays=True)
+
+
+def test_object_arrays_cannot_smuggle_code() -> None:
+    array = np.empty(1, object)
+    array[0] = Call(os.system, "true")
+    with pytest.raises(FormatError, match="not plain data"):
+        rp.read_pickle_bytes(pickle.dumps(array), object_arrays=True)
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -11,9 +11,11 @@ whatever it says. `read_pickle` runs it with nothing dangerous within reach:
    given and do nothing else. All other names are refused. Neither chumpy nor scipy is needed.
 3. The result is rebuilt from the stand-ins: arrays of numbers from their bytes after checking
    sizes, sparse matrices as dense arrays, chumpy expressions as the arrays they hold. What has no
-   such meaning (object arrays, unknown chumpy expressions) comes back as `Opaque`.
+   such meaning (unknown chumpy expressions; arrays of objects, unless they are asked for) comes
+   back as `Opaque`.
 """
 
+import math
 import pickle
 import pickletools
 from collections.abc import Callable, Iterator
@@ -49,12 +51,16 @@ class Opaque:
         return f"Opaque({self.what!r})"
 
 
-def read_pickle(path: str | Path, *, max_bytes: int = MAX_BYTES) -> Any:
+def read_pickle(
+    path: str | Path, *, max_bytes: int = MAX_BYTES, object_arrays: bool = False
+) -> Any:
     """Return the plain data in a pickle file: numbers, strings, containers and numpy arrays.
 
     Args:
         path: The file; Python 2 pickles are read with latin1 strings.
         max_bytes: Larger files are refused.
+        object_arrays: Whether arrays of Python objects are wanted. They are returned as arrays
+            whose elements are themselves plain data; nothing else becomes possible.
 
     Raises:
         FormatError: If the file is not a pickle of plain data, or tries to do something else.
@@ -63,16 +69,16 @@ def read_pickle(path: str | Path, *, max_bytes: int = MAX_BYTES) -> Any:
     if path.stat().st_size > max_bytes:
         raise FormatError(f"{path} is larger than {max_bytes} bytes; is it the right file?")
     try:
-        return read_pickle_bytes(path.read_bytes())
+        return read_pickle_bytes(path.read_bytes(), object_arrays=object_arrays)
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
 
 
-def read_pickle_bytes(data: bytes) -> Any:
+def read_pickle_bytes(data: bytes, *, object_arrays: bool = False) -> Any:
     """Return the plain data in a pickle (see `read_pickle`)."""
     try:
         _scan(data)
-        return _Rebuilder().rebuild(_RestrictedUnpickler(data).load())
+        return _Rebuilder(object_arrays=object_arrays).rebuild(_RestrictedUnpickler(data).load())
     except FormatError:
         raise
     except RecursionError as error:
@@ -258,7 +264,8 @@ class _RestrictedUnpickler(pickle.Unpickler):
 class _Rebuilder:
     """Turns stand-ins into data; each object once, so that shared parts cannot multiply."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, object_arrays: bool = False) -> None:
+        self.object_arrays = object_arrays
         self._done: dict[int, tuple[object, object]] = {}
 
     def rebuild(self, value: Any) -> Any:
@@ -293,7 +300,7 @@ def _dtype(value: object) -> np.dtype | None:
     return dtype
 
 
-def _array(value: _StandIn, _: "_Rebuilder") -> Any:
+def _array(value: _StandIn, rebuilder: "_Rebuilder") -> Any:
     """Return the array, or numpy scalar, of its stand-in."""
     if isinstance(value, _Scalar):
         dtype, shape, fortran, raw = value.arguments[0], (), False, value.arguments[1]
@@ -305,6 +312,8 @@ def _array(value: _StandIn, _: "_Rebuilder") -> Any:
             raise FormatError("an array in the pickle has no valid state")
         shape, dtype, fortran, raw = value.state[1:]
     dtype = _dtype(dtype)
+    if isinstance(raw, list) and rebuilder.object_arrays:
+        return _from_objects([rebuilder.rebuild(each) for each in raw], shape)
     if dtype is None or isinstance(raw, list):
         return Opaque("an array of objects")
     if isinstance(raw, str):
@@ -312,9 +321,22 @@ def _array(value: _StandIn, _: "_Rebuilder") -> Any:
     return _from_bytes(raw, dtype, shape, fortran=bool(fortran))
 
 
+def _from_objects(values: list[Any], shape: object) -> np.ndarray:
+    if not _are_sizes(shape) or math.prod(shape) != len(values):  # type: ignore[arg-type]
+        raise FormatError(f"an array of shape {shape} in the pickle holds {len(values)} objects")
+    array = np.empty(len(values), object)
+    for row, value in enumerate(values):
+        array[row] = value
+    # The list is in C order even where the array was in Fortran's.
+    return array.reshape(shape)  # type: ignore[arg-type]
+
+
+def _are_sizes(shape: object) -> bool:
+    return isinstance(shape, tuple) and all(isinstance(n, int) and n >= 0 for n in shape)
+
+
 def _from_bytes(raw: object, dtype: np.dtype, shape: object, *, fortran: bool) -> np.ndarray:
-    sizes_ok = isinstance(shape, tuple) and all(isinstance(n, int) and n >= 0 for n in shape)
-    if not sizes_ok or not isinstance(raw, (bytes, bytearray)):
+    if not _are_sizes(shape) or not isinstance(raw, (bytes, bytearray)):
         raise FormatError("an array in the pickle has no valid shape or content")
     count = 1
     for n in shape:  # type: ignore[union-attr]
