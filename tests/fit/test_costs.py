@@ -12,13 +12,17 @@ from marey.fit.costs import (
     RelativePoints,
     Reprojection,
     RotationPrior,
-    geman_mcclure,
-    geman_mcclure_weight,
-    pseudo_huber,
-    pseudo_huber_weight,
     right_jacobian_inverse,
 )
 from marey.fit.forces import add_up
+from marey.fit.kernels import (
+    geman_mcclure,
+    geman_mcclure_weight,
+    huber,
+    huber_weight,
+    pseudo_huber,
+    pseudo_huber_weight,
+)
 from tests.fit.scenes import random_pose, small_chain
 
 STEP = 1e-6
@@ -114,9 +118,14 @@ def gradient_is_the_derivative_of_the_loss(cost, points: torch.Tensor) -> None:
     torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kernel", ["none", "huber", "geman-mcclure"])
 @pytest.mark.parametrize("cost", [reprojection(), reprojection(0.5), relative(), anchor()])
-def test_gradients_with_a_kernel(cost):
-    gradient_is_the_derivative_of_the_loss(cost, drawn_points())
+def test_gradients_with_a_kernel(cost, kernel):
+    # Residuals lie on both sides of a kernel's width.
+    width = 0.5 if isinstance(cost, PointAnchor) else cost.width
+    gradient_is_the_derivative_of_the_loss(
+        replace(cost, kernel=kernel, width=width), drawn_points()
+    )
 
 
 @pytest.mark.parametrize("distance", [-1.0, 0.1])
@@ -208,10 +217,14 @@ def test_inverse_right_jacobian(angle):
 
 @pytest.mark.parametrize(
     ("kernel", "weight"),
-    [(geman_mcclure, geman_mcclure_weight), (pseudo_huber, pseudo_huber_weight)],
+    [
+        (geman_mcclure, geman_mcclure_weight),
+        (pseudo_huber, pseudo_huber_weight),
+        (huber, huber_weight),
+    ],
 )
 def test_kernels_are_quadratic_near_zero_and_their_weights_are_derivatives(kernel, weight):
-    squared = torch.tensor([1e-4, 0.5, 9.0, 300.0], dtype=torch.float64)
+    squared = torch.tensor([1e-4, 0.5, 8.9, 9.1, 300.0], dtype=torch.float64)
     expected = (kernel(squared + STEP, 3.0) - kernel(squared - STEP, 3.0)) / (2 * STEP)
     torch.testing.assert_close(weight(squared, 3.0), expected, atol=1e-8, rtol=1e-6)
     zero = torch.zeros(1, dtype=torch.float64)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from marey.fit.chain import Pose, log_so3
 from marey.fit.forces import Pull
+from marey.fit.kernels import KernelName, robust_cost, robust_weight
 from marey.geometry.rotation import skew
 
 _NEAR = 0.1
@@ -25,8 +26,8 @@ _NEAR = 0.1
 class Reprojection:
     """Image points of one pinhole view whose camera is the frame of reference.
 
-    The residual is (project(p) - observed) / sigma in px, with a Geman-McClure kernel whose width
-    is `width` sigmas: a keypoint on the wrong person or limb loses its pull.
+    The residual is (project(p) - observed) / sigma in px, under a kernel whose width is `width`
+    sigmas: with Geman-McClure's, a keypoint on the wrong person or limb loses its pull.
     """
 
     observed: Float[Tensor, "B K 2"]
@@ -35,6 +36,7 @@ class Reprojection:
     focal: float
     centre: Float[Tensor, "2"]
     width: float = 4.0
+    kernel: KernelName = "geman-mcclure"
 
     def residual(self, points: Float[Tensor, "B K 3"]) -> Float[Tensor, "B K 2"]:
         """Whitened residuals."""
@@ -48,7 +50,7 @@ class Reprojection:
         """Cost, gradient and Gauss-Newton matrix by every point."""
         u, v = self.residual(points).unbind(-1)
         squared = u * u + v * v
-        robust = geman_mcclure_weight(squared, self.width)
+        robust = robust_weight(squared, self.width, self.kernel)
         x, y, z = points.unbind(-1)
         inverse = 1 / z.clamp_min(_NEAR)
         scale = self.focal * inverse * self.weight
@@ -59,7 +61,7 @@ class Reprojection:
         pushed, stiff, none = robust * scale, robust * scale.square(), torch.zeros_like(scale)
         return Pull(
             point=slice(None),
-            loss=geman_mcclure(squared, self.width).sum(-1),
+            loss=robust_cost(squared, self.width, self.kernel).sum(-1),
             gradient=torch.stack([pushed * u, pushed * v, -pushed * (a * u + b * v)], -1),
             hessian=torch.stack(
                 [stiff, none, -stiff * a, stiff, -stiff * b, stiff * (a * a + b * b)], -1
@@ -82,6 +84,7 @@ class RelativePoints:
     weight: Float[Tensor, "B A 3"]
     """1 / sigma in 1/m, 0 where missing."""
     width: float = 4.0
+    kernel: KernelName = "geman-mcclure"
 
     def first_shift(self, points: Float[Tensor, "B K 3"]) -> Float[Tensor, "B 3"]:
         """Return the weighted mean of what separates points and landmarks; 0 if none is seen."""
@@ -99,12 +102,12 @@ class RelativePoints:
         """Cost, gradient and Gauss-Newton matrix by every point."""
         residual = self.residual(points, shift)
         squared = residual.square().sum(-1)
-        robust = geman_mcclure_weight(squared, self.width).unsqueeze(-1)
+        robust = robust_weight(squared, self.width, self.kernel).unsqueeze(-1)
         stiff, none = robust * self.weight.square(), torch.zeros_like(squared)
         x, y, z = stiff.unbind(-1)
         return Pull(
             point=self.point,
-            loss=geman_mcclure(squared, self.width).sum(-1),
+            loss=robust_cost(squared, self.width, self.kernel).sum(-1),
             gradient=robust * self.weight * residual,
             hessian=torch.stack([x, none, none, y, none, z], -1),
             relative=True,
@@ -158,6 +161,8 @@ class PointAnchor:
     target: Float[Tensor, "B A 3"]
     weight: Float[Tensor, "B A 3"]
     """1 / sigma in 1/m, 0 where free."""
+    width: float = 4.0
+    kernel: KernelName = "none"
 
     def residual(self, points: Float[Tensor, "B K 3"]) -> Float[Tensor, "B A 3"]:
         """Whitened residuals."""
@@ -166,35 +171,16 @@ class PointAnchor:
     def pull(self, points: Float[Tensor, "B K 3"]) -> Pull:
         """Cost, gradient and Gauss-Newton matrix by every point."""
         residual = self.residual(points)
-        x, y, z = self.weight.square().unbind(-1)
+        squared = residual.square().sum(-1)
+        robust = robust_weight(squared, self.width, self.kernel).unsqueeze(-1)
+        x, y, z = (robust * self.weight.square()).unbind(-1)
         none = torch.zeros_like(x)
         return Pull(
             point=self.point,
-            loss=residual.square().sum((1, 2)),
-            gradient=self.weight * residual,
+            loss=robust_cost(squared, self.width, self.kernel).sum(-1),
+            gradient=robust * self.weight * residual,
             hessian=torch.stack([x, none, none, y, none, z], -1),
         )
-
-
-def geman_mcclure(squared: Tensor, width: float) -> Tensor:
-    """Robust cost s / (1 + s / width^2): quadratic near zero, at most width^2."""
-    # By way of reciprocals, so that a residual whose square overflows costs width^2 and not NaN.
-    return 1 / (1 / squared + 1 / width**2)
-
-
-def geman_mcclure_weight(squared: Tensor, width: float) -> Tensor:
-    """Derivative of `geman_mcclure` by the squared residual: the weight of a row."""
-    return (1 + squared / width**2).pow(-2)
-
-
-def pseudo_huber(squared: Tensor, width: float) -> Tensor:
-    """Robust cost 2 w^2 (sqrt(1 + s / w^2) - 1): quadratic near zero, linear far out."""
-    return 2 * width**2 * ((1 + squared / width**2).sqrt() - 1)
-
-
-def pseudo_huber_weight(squared: Tensor, width: float) -> Tensor:
-    """Derivative of `pseudo_huber` by the squared residual."""
-    return (1 + squared / width**2).rsqrt()
 
 
 def right_jacobian_inverse(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:

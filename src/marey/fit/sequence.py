@@ -1,4 +1,4 @@
-"""Sequences: frames coupled to their neighbours, one banded linear system per iteration.
+"""Sequences: frames coupled to their neighbours, one block-banded linear system per iteration.
 
 Smoothness is a prior on accelerations, not on velocities: a steady turn or a thrown punch at
 constant speed costs nothing. Its sigmas are physical (rad/s^2, m/s^2) and its kernel grows only
@@ -6,24 +6,25 @@ linearly, so that an impact is not flattened. A redescending kernel (Geman-McClu
 fails: the noise of the first, independent poses lies beyond its width and is then never removed.
 
 The normal matrix couples a frame with the next two and, by the approximation that small increments
-commute, only parameter by parameter. Its half bandwidth is 2 Q and LAPACK's banded Cholesky solves
-it in time linear in the number of frames.
+commute, only parameter by parameter. Block elimination solves it in time linear in the number of
+frames (`_sequence_numba`); `whiten_accelerations` is the plain form of its measurements.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.linalg
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from marey.fit._sequence_numba import accelerate_kernel, band_kernel
 from marey.fit.chain import Pose, log_so3
-from marey.fit.costs import pseudo_huber, pseudo_huber_weight
 from marey.fit.frames import Solution
-from marey.fit.problem import Dense, Problem
+from marey.fit.problem import SHIFT_DAMPING, Problem, State
+from marey.fit.tree import Layout, Rows
 
-_HELD = 1e12
+_SHORTEST = 1e-4
+"""Least time between two frames, s; a clock that stands still would make accelerations infinite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,11 @@ class Smoothness:
     """m/s^2 of the root; a fall is 9.8."""
     width: float = 3.0
     """Where the pseudo-Huber kernel turns from quadratic to linear, in sigmas."""
+
+    @property
+    def sigma(self) -> Float[Tensor, "A"]:
+        """Of every joint and, last, of the root's travel."""
+        return torch.cat([self.joint_sigma, self.joint_sigma.new_tensor([self.root_sigma])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +64,8 @@ def solve_sequence(
 ) -> Solution:
     """Minimise the frames of one sequence together.
 
+    A frame whose measurements are not finite counts as not measured: its neighbours bridge it.
+
     Args:
         problem: B consecutive frames; without shape columns.
         start: First poses; must be finite.
@@ -69,136 +77,171 @@ def solve_sequence(
     """
     assert not problem.moves_shape
     options = options or SequenceOptions()
-    held = torch.zeros(len(start), dtype=torch.bool) if held is None else held
-    coupling = _Coupling(problem, time, smoothness)
+    still = np.zeros(len(start), np.bool_) if held is None else held.numpy()
+    coupling = Coupling(problem.layout, time, smoothness)
     state, damping = problem.evaluate(start), options.damping
-    loss = state.loss.sum() + coupling.loss(state.pose)
+    finite = torch.isfinite(state.loss)
+    bend = coupling.measure(state.pose)
+    loss = _total(state, finite) + bend.loss
     for _ in range(options.iterations):
-        dense = problem.dense(state)
-        delta = _banded_step(dense, state.pose, coupling, held, damping)
+        delta = coupling.step(_rows(problem, state, finite), bend, still, damping)
         if delta is None:
             damping *= 10.0
             continue
-        trial = problem.evaluate(problem.step_active(state.pose, dense, delta))
-        trial_loss = trial.loss.sum() + coupling.loss(trial.pose)
-        if torch.isfinite(trial_loss) and trial_loss < loss:
-            converged = bool(1 - trial_loss / loss < options.tolerance)
-            state, loss, damping = trial, trial_loss, damping * 0.2
+        trial = problem.evaluate(problem.step(state.pose, delta))
+        trial_bend = coupling.measure(trial.pose)
+        trial_loss = _total(trial, finite) + trial_bend.loss
+        if np.isfinite(trial_loss) and trial_loss < loss:
+            converged = 1 - trial_loss / loss < options.tolerance
+            state, bend, loss, damping = trial, trial_bend, trial_loss, damping * 0.2
             if converged:
                 break
         else:
             damping *= 10.0
-    return Solution(state.pose, state.loss, torch.isfinite(state.loss))
+    pose = state.pose
+    if held is not None and held.any():
+        # Exactly: a rotation times the rotation by nothing is the same only up to rounding.
+        turned = torch.where(held[:, None, None, None], start.rotation, pose.rotation)
+        moved = torch.where(held[:, None], start.translation, pose.translation)
+        pose = replace(pose, rotation=turned, translation=moved)
+    return Solution(pose, state.loss, finite)
 
 
-class _Coupling:
+def _total(state: State, finite: Bool[Tensor, "B"]) -> float:
+    return float(torch.where(finite, state.loss, 0.0).double().sum())
+
+
+def _rows(problem: Problem, state: State, finite: Bool[Tensor, "B"]) -> Rows:
+    normal = problem.rows(state)
+    if not finite.all():
+        lost = (~finite).numpy()
+        normal.rows[lost], normal.right[lost] = 0.0, 0.0
+    return normal
+
+
+@dataclass(frozen=True, slots=True)
+class Bend:
+    """The accelerations of a sequence."""
+
+    loss: float
+    """Robust cost."""
+    whitened: Float[np.ndarray, "M A 3"]
+    """In sigmas, of the J joints and of the root's travel; M = B - 2."""
+    weight: Float[np.ndarray, "M A"]
+    """What the robust kernel leaves of each."""
+
+
+class Coupling:
     """The acceleration prior of one sequence, with its time steps worked out once."""
 
-    def __init__(self, problem: Problem, time: Tensor, smoothness: Smoothness):
-        interval = time.diff().clamp_min(1e-4)
-        middle = (interval[1:] + interval[:-1]) / 2
-        dtype = smoothness.joint_sigma.dtype
-        self.interval = interval.to(dtype)
+    def __init__(self, layout: Layout, time: Float[Tensor, "B"], smoothness: Smoothness):
+        self.layout, self.smoothness = layout, smoothness
+        self.interval = time.double().diff().clamp_min(_SHORTEST).numpy()
+        middle = (self.interval[1:] + self.interval[:-1]) / 2
         # Acceleration at frame t = before * x[t-1] - (before + after) * x[t] + after * x[t+1].
-        self.before = (1 / (interval[:-1] * middle)).to(dtype)
-        self.after = (1 / (interval[1:] * middle)).to(dtype)
-        self.middle = middle.to(dtype)
-        self.smoothness = smoothness
-        self.num_joints = len(problem.chain.joints)
-        self.active = problem.active
+        self.before = (1 / (self.interval[:-1] * middle))[:, None]
+        self.after = (1 / (self.interval[1:] * middle))[:, None]
+        self.part, self.axis = _parts(layout)
 
-    def loss(self, pose: Pose) -> Tensor:
-        """Robust cost of the whole sequence."""
-        if len(pose) < 3:
-            return pose.translation.new_zeros(())
-        squared = self._accelerations(pose).square().sum(-1)
-        return pseudo_huber(squared, self.smoothness.width).sum()
-
-    def _accelerations(self, pose: Pose) -> Float[Tensor, "M A 3"]:
-        """Whitened accelerations of every joint rotation and of the root position."""
-        relative = pose.rotation[:-1].transpose(-1, -2) @ pose.rotation[1:]
-        spin = log_so3(relative) / self.interval[:, None, None]
-        travel = pose.translation.diff(dim=0) / self.interval[:, None]
-        turning = spin.diff(dim=0) / self.middle[:, None, None]
-        moving = travel.diff(dim=0) / self.middle[:, None]
-        turning = turning / self.smoothness.joint_sigma[None, :, None]
-        return torch.cat([turning, moving.unsqueeze(1) / self.smoothness.root_sigma], 1)
-
-    def rows(self, pose: Pose) -> tuple[Float[Tensor, "M Q"], Float[Tensor, "M Q"]]:
-        """Return weight / sigma^2 and weight * residual / sigma of each active column."""
-        whitened = self._accelerations(pose)
-        weight = pseudo_huber_weight(whitened.square().sum(-1), self.smoothness.width)
-        root = whitened.new_tensor([self.smoothness.root_sigma])
-        sigma = torch.cat([self.smoothness.joint_sigma, root])
-        precision = (weight / sigma.square()).unsqueeze(-1).expand(-1, -1, 3)
-        pull = weight.unsqueeze(-1) * whitened / sigma[:, None]
-        return precision.flatten(1)[:, self.active], pull.flatten(1)[:, self.active]
-
-
-def _banded_step(
-    dense: Dense, pose: Pose, coupling: _Coupling, held: Tensor, damping: float
-) -> Float[Tensor, "B Q"] | None:
-    """Solve for one step; None if rounding left the matrix indefinite and it needs more damping."""
-    num_frames, width = dense.gradient.shape
-    blocks = dense.hessian.double().numpy()
-    right = dense.gradient.double().numpy().copy()
-    near = np.zeros((num_frames, width))
-    far = np.zeros((num_frames, width))
-    diagonal = np.full((num_frames, width), damping)
-    if num_frames >= 3:
-        _add_coupling(pose, coupling, diagonal, near, far, right)
-    # A held frame keeps its place by a stiffness that nothing can overcome.
-    diagonal[held.numpy()] += _HELD
-    right[held.numpy()] = 0.0
-    band = _make_band(blocks, diagonal, near, far)
-    try:
-        solved = scipy.linalg.solveh_banded(
-            band,
-            -right.ravel(),
-            overwrite_ab=True,
-            overwrite_b=True,
-            lower=True,
-            check_finite=False,
+    def measure(self, pose: Pose) -> Bend:
+        """Measure the accelerations of the poses."""
+        shape = (max(len(pose) - 2, 0), pose.rotation.shape[1] + 1)
+        whitened, weight = np.empty((*shape, 3)), np.empty(shape)
+        loss = accelerate_kernel(
+            np.ascontiguousarray(pose.rotation.numpy()),
+            np.ascontiguousarray(pose.translation.numpy()),
+            self.interval,
+            self.smoothness.sigma.double().numpy(),
+            float(self.smoothness.width),
+            np.empty((len(self.interval), shape[1], 3)),
+            whitened,
+            weight,
         )
-    except np.linalg.LinAlgError:
-        return None
-    solved = solved.reshape(num_frames, width)
-    solved[held.numpy()] = 0.0
-    return torch.from_numpy(solved).to(dense.gradient.dtype)
+        return Bend(loss, whitened, weight)
+
+    def rows(self, bend: Bend) -> tuple[Float[np.ndarray, "M Q"], Float[np.ndarray, "M Q"]]:
+        """Return weight / sigma^2 and weight * residual / sigma of each column but the shifts."""
+        sigma = self.smoothness.sigma.double().numpy()
+        precision = bend.weight / sigma**2
+        pull = bend.weight[..., None] * bend.whitened / sigma[:, None]
+        return precision[:, self.part], pull[:, self.part, self.axis]
+
+    def step(
+        self, normal: Rows, bend: Bend, held: Bool[np.ndarray, "B"], damping: float
+    ) -> Float[Tensor, "B n"] | None:
+        """Solve for one step of every column of the layout.
+
+        Returns:
+            The step, or None if rounding left the matrix indefinite and it needs more damping.
+        """
+        layout, num_shifts = self.layout, self.layout.shifts.stop
+        size = (len(held), len(self.part))
+        diagonal, near = np.full(size, damping), np.zeros(size)
+        far, push = np.zeros(size), np.zeros(size)
+        if len(held) >= 3:
+            self._add(bend, diagonal, near, far, push)
+        step = np.empty((len(held), layout.num_columns))
+        sound = band_kernel(
+            normal.rows,
+            normal.right,
+            layout.entry,
+            layout.offset,
+            layout.depth,
+            num_shifts,
+            SHIFT_DAMPING,
+            diagonal,
+            near,
+            far,
+            push,
+            held,
+            np.empty((*size, size[1])),
+            np.empty((*size, size[1])),
+            step,
+        )
+        return torch.from_numpy(step.astype(normal.right.dtype)) if sound else None
+
+    def _add(
+        self,
+        bend: Bend,
+        diagonal: Float[np.ndarray, "B Q"],
+        near: Float[np.ndarray, "B Q"],
+        far: Float[np.ndarray, "B Q"],
+        push: Float[np.ndarray, "B Q"],
+    ) -> None:
+        precision, pull = self.rows(bend)
+        before, after = self.before, self.after
+        here = -(before + after)
+        diagonal[:-2] += precision * before**2
+        diagonal[1:-1] += precision * here**2
+        diagonal[2:] += precision * after**2
+        near[:-2] += precision * before * here
+        near[1:-1] += precision * here * after
+        far[:-2] += precision * before * after
+        push[:-2] += pull * before
+        push[1:-1] += pull * here
+        push[2:] += pull * after
 
 
-def _add_coupling(
-    pose: Pose,
-    coupling: _Coupling,
-    diagonal: np.ndarray,
-    near: np.ndarray,
-    far: np.ndarray,
-    right: np.ndarray,
-) -> None:
-    precision, pull = (rows.double().numpy() for rows in coupling.rows(pose))
-    before = coupling.before.double().numpy()[:, None]
-    after = coupling.after.double().numpy()[:, None]
-    here = -(before + after)
-    diagonal[:-2] += precision * before**2
-    diagonal[1:-1] += precision * here**2
-    diagonal[2:] += precision * after**2
-    near[:-2] += precision * before * here
-    near[1:-1] += precision * here * after
-    far[:-2] += precision * before * after
-    right[:-2] += pull * before
-    right[1:-1] += pull * here
-    right[2:] += pull * after
+def _parts(layout: Layout) -> tuple[Int[np.ndarray, "Q"], Int[np.ndarray, "Q"]]:
+    """Return which acceleration each column but the shifts changes, and about or along which axis.
+
+    Joints count from 0; the root's travel follows them.
+    """
+    moving = [len(layout.chain.joints)] * layout.travels + list(layout.joints)
+    return np.repeat(np.array(moving, np.int64), 3), np.tile(np.arange(3), len(moving))
 
 
-def _make_band(
-    blocks: np.ndarray, diagonal: np.ndarray, near: np.ndarray, far: np.ndarray
-) -> np.ndarray:
-    """Store the matrix as LAPACK's lower band: `band[i - j, j]`."""
-    num_frames, width = diagonal.shape
-    band = np.zeros((2 * width + 1, num_frames, width))
-    for offset in range(width):
-        band[offset, :, : width - offset] = np.diagonal(blocks, -offset, 1, 2)
-    band[0] += diagonal
-    band[width] = near
-    band[2 * width] = far
-    return band.reshape(2 * width + 1, num_frames * width)
+def whiten_accelerations(
+    pose: Pose, time: Float[Tensor, "B"], smoothness: Smoothness
+) -> Float[Tensor, "M A 3"]:
+    """Return the accelerations of all joint rotations and of the root's travel, in sigmas.
+
+    The plain form of what the compiled kernel measures.
+    """
+    interval = time.diff().clamp_min(_SHORTEST).to(pose.translation)
+    middle = (interval[1:] + interval[:-1]) / 2
+    spin = log_so3(pose.rotation[:-1].mT @ pose.rotation[1:]) / interval[:, None, None]
+    travel = pose.translation.diff(dim=0) / interval[:, None]
+    velocity = torch.cat([spin, travel.unsqueeze(1)], 1)
+    acceleration = velocity.diff(dim=0) / middle[:, None, None]
+    return acceleration / smoothness.sigma.to(acceleration)[:, None]

@@ -1,7 +1,7 @@
 """Image points of several calibrated views, pinhole or fisheye, standing still or moving.
 
 The residual of a point in one view is (project(T_cam_world p) - observed) / sigma in px under a
-Geman-McClure kernel. Views only add up: each contributes R^T J^T J R to the point's 3 x 3 matrix,
+robust kernel. Views only add up: each contributes R^T J^T J R to the point's 3 x 3 matrix,
 where J is the derivative of the projection in camera axes and R the camera's rotation, so twenty
 cameras cost the body's kinematics nothing more than one.
 """
@@ -14,8 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from marey.core.cameras import CameraModel, Cameras
-from marey.fit.costs import geman_mcclure, geman_mcclure_weight
 from marey.fit.forces import UPPER, Pull
+from marey.fit.kernels import KernelName, robust_cost, robust_weight
 from marey.geometry.projection import distort_with_derivative
 from marey.geometry.rotation import quaternion_to_matrix
 
@@ -77,6 +77,7 @@ class ViewReprojection:
     """1 / sigma in 1/px, 0 where a view does not see the point."""
     rays: Rays
     width: float = 4.0
+    kernel: KernelName = "geman-mcclure"
 
     def residual(self, points: Float[Tensor, "B K 3"]) -> Float[Tensor, "B C K 2"]:
         """Whitened residuals."""
@@ -86,13 +87,13 @@ class ViewReprojection:
         """Cost, gradient and Gauss-Newton matrix by every point."""
         residual, derivative = self._project(points)
         squared = residual.square().sum(-1)
-        robust = geman_mcclure_weight(squared, self.width)
+        robust = robust_weight(squared, self.width, self.kernel)
         pushed = robust[..., None] * residual
         gradient = torch.einsum("bckrx,bckr->bkx", derivative, pushed)
         full = torch.einsum("bckrx,bckry->bkxy", robust[..., None, None] * derivative, derivative)
         return Pull(
             point=slice(None),
-            loss=geman_mcclure(squared, self.width).sum((1, 2)),
+            loss=robust_cost(squared, self.width, self.kernel).sum((1, 2)),
             gradient=gradient,
             hessian=torch.stack([full[..., row, column] for row, column in UPPER], -1),
         )
