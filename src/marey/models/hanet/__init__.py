@@ -1,0 +1,16 @@
+"""HANet refines windows of noisy 2D, 3D or rotation sequences (Jin et al., WACV 2023).
+
+`docs/hanet.md` describes the network, its settings and what differs from the released code.
+"""
+
+from marey.models.hanet.checkpoint import import_state as import_state
+from marey.models.hanet.checkpoint import load_checkpoint as load_checkpoint
+from marey.models.hanet.config import HANetConfig as HANetConfig
+from marey.models.hanet.config import MaskMode as MaskMode
+from marey.models.hanet.config import Representation as Representation
+from marey.models.hanet.kinematics import sampled_frames as sampled_frames
+from marey.models.hanet.losses import Loss as Loss
+from marey.models.hanet.losses import LossOptions as LossOptions
+from marey.models.hanet.losses import hanet_loss as hanet_loss
+from marey.models.hanet.network import HANet as HANet
+from marey.models.hanet.schedule import Schedule as Schedule

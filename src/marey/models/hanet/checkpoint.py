@@ -1,0 +1,167 @@
+"""Published HANet checkpoints: read without running what is in them, fitted by their shapes.
+
+A checkpoint is a torch file holding a dictionary with `state_dict`; a bare state dictionary does as
+well. Names may carry `module.` (wrapped for several GPUs) and `transformer.`.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from marey.core.errors import FormatError, InputError
+from marey.models.hanet.config import HANetConfig, MaskMode, Representation
+from marey.models.hanet.inference import drop_unused, infer_config, rename_parameters
+from marey.models.hanet.network import HANet
+
+# Checkpoints keep the best metric as a numpy number, which torch does not read by itself.
+# Its maker moved between versions of numpy; files name either place.
+_SCALAR = np.float64(0).__reduce__()[0]
+_HARMLESS: list[Any] = [
+    (_SCALAR, "numpy.core.multiarray.scalar"),
+    (_SCALAR, "numpy._core.multiarray.scalar"),
+    np.dtype,
+    type(np.dtype(np.float64)),
+    type(np.dtype(np.float32)),
+]
+
+
+def load_checkpoint(
+    path: str | Path,
+    *,
+    representation: Representation | None = None,
+    heads: int = 4,
+    interval: int = 5,
+    window: int | None = None,
+    mask: MaskMode = "bool",
+    encoder_norm: bool = False,
+) -> HANet:
+    """Load a published checkpoint, in evaluation mode.
+
+    Args:
+        path: The file, for example `EP62_PCK@0.05_91.9_checkpoint.pth.tar`.
+        representation: What the channels are; guessed if None (see `infer_config`).
+        heads: Attention heads; the file does not tell.
+        interval: N; the file does not tell.
+        window: L; 20 intervals and one frame if None.
+        mask: `additive_int` gives what the released code computed with it.
+        encoder_norm: Whether to apply the layer norms the released network does not apply.
+
+    Raises:
+        FormatError: If the file is no checkpoint of a HANet.
+        InputError: If what the caller says does not go with it.
+    """
+    return import_state(
+        _find_state(_read(Path(path)), Path(path)),
+        representation=representation,
+        heads=heads,
+        interval=interval,
+        window=window,
+        mask=mask,
+        encoder_norm=encoder_norm,
+    )
+
+
+def import_state(
+    state: Mapping[str, Tensor],
+    *,
+    representation: Representation | None = None,
+    heads: int = 4,
+    interval: int = 5,
+    window: int | None = None,
+    mask: MaskMode = "bool",
+    encoder_norm: bool = False,
+) -> HANet:
+    """Make a network of a published state dictionary; see `load_checkpoint`."""
+    renamed = rename_parameters(state)
+    config = infer_config(
+        renamed,
+        representation=representation,
+        heads=heads,
+        interval=interval,
+        window=window,
+        mask=mask,
+        encoder_norm=encoder_norm,
+    )
+    return build(config, drop_unused(renamed, config))
+
+
+def build(config: HANetConfig, state: Mapping[str, Tensor]) -> HANet:
+    """Make a network with given weights (our names), in evaluation mode.
+
+    Raises:
+        FormatError: If the weights are not those of such a network.
+    """
+    # On the meta device no memory is taken and no random numbers are drawn.
+    with torch.device("meta"):
+        network = HANet(config)
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    _check_names(set(expected), set(state))
+    for name, shape in expected.items():
+        tensor = state[name]
+        if tuple(tensor.shape) != shape or not tensor.is_floating_point():
+            raise FormatError(
+                f"the parameter `{name}` is {tensor.dtype} {tuple(tensor.shape)}, expected "
+                f"numbers {shape}; the weights belong to a network of other settings"
+            )
+        if not bool(tensor.isfinite().all()):
+            raise FormatError(f"the parameter `{name}` has values that are no numbers")
+    # Cloned, since the file may be mapped and change or vanish.
+    weights = {name: state[name].detach().float().clone() for name in expected}
+    network.load_state_dict(weights, assign=True)
+    return network.requires_grad_(True).eval()
+
+
+def _check_names(expected: set[str], found: set[str]) -> None:
+    missing, foreign = sorted(expected - found), sorted(found - expected)
+    if missing or foreign:
+        what = f"lacks `{missing[0]}`" if missing else f"has the unknown `{foreign[0]}`"
+        raise FormatError(
+            f"the weights are not those of a HANet of these settings: it {what} "
+            f"({len(missing)} missing, {len(foreign)} unknown)"
+        )
+
+
+def _read(path: Path) -> Any:
+    if not path.is_file():
+        raise InputError(f"{path} is no file; give a checkpoint")
+    mapped = zipfile.is_zipfile(path)
+    if mapped:
+        _check_archive(path)
+    try:
+        with torch.serialization.safe_globals(_HARMLESS):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        reason = str(error).split("\n", 1)[0]
+        raise FormatError(
+            f"{path} is no torch checkpoint of plain weights ({reason}); give the .pth.tar file "
+            "of the training"
+        ) from error
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse compressed archives: torch writes none, and few bytes could stand for very many."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
+    except zipfile.BadZipFile as error:
+        raise FormatError(f"{path} is a damaged archive ({error}); copy it again") from error
+    if not stored:
+        raise FormatError(f"{path} is a compressed archive, no torch checkpoint; unpack it first")
+
+
+def _find_state(content: Any, path: Path) -> Mapping[str, Tensor]:
+    inner = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(inner, dict) or not inner:
+        raise FormatError(f"{path} holds no `state_dict`; give the checkpoint of a training")
+    for name, tensor in inner.items():
+        if not isinstance(name, str) or not isinstance(tensor, Tensor):
+            raise FormatError(f"{path} holds `{name}`, which is no parameter of a network")
+        if not tensor.is_contiguous():
+            raise FormatError(f"{path} holds `{name}` with fewer numbers than its shape says")
+    return inner

@@ -1,0 +1,196 @@
+"""HANet: the kinematic-aware hierarchical attention network (Jin et al., WACV 2023).
+
+Of a window of noisy poses every N-th frame is sampled. The encoder refines the sampled frames on
+`levels` levels, each twice as wide as the one before; the decoder fills in all frames from the
+interpolation of what the encoder found, looking at it and at how the sampled frames move.
+
+What the encoder makes of hidden frames never reaches the result when masks are boolean: nothing
+looks at them. They are then not computed, which is all of the speed-up; `every_frame` computes them
+as the released code does. With `additive_int` masks the decoder does look, and they always are.
+
+Shape letters: B windows, L frames, S sampled frames, T tokens (S or L), C channels, H width.
+"""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from marey.core.errors import ShapeError
+from marey.models.hanet.config import HANetConfig, check_config, check_window
+from marey.models.hanet.kinematics import (
+    Motion,
+    Seen,
+    flow_features,
+    hide,
+    look,
+    mask_joints,
+    sampled_frames,
+)
+from marey.models.hanet.layers import DecoderLayer, EncoderLayer
+from marey.models.hanet.positions import sine_positions
+
+
+class HANet(nn.Module):
+    """Refines windows of poses.
+
+    Parameters carry the names of the published checkpoints without their prefix. A new network is
+    drawn from torch's generator: what has two axes or more by Xavier's uniform rule.
+    """
+
+    def __init__(self, config: HANetConfig):
+        """Build the network with random weights.
+
+        Raises:
+            InputError: If settings are out of range or contradict one another.
+        """
+        super().__init__()
+        check_config(config)
+        self.config = config
+        widths = [config.width << level for level in range(config.levels)]
+        width, channels = config.width, config.channels
+
+        self.encoder_embed = nn.Linear(config.encoder_terms * channels, width)
+        self.encoder = nn.ModuleList(
+            EncoderLayer(
+                wide,
+                heads=config.heads,
+                inner=config.inner_width << level,
+                dropout=config.dropout,
+                pre_norm=config.pre_norm,
+            )
+            for level, wide in enumerate(widths)
+        )
+        self.projection = nn.ModuleList(nn.Linear(wide, 2 * wide) for wide in widths[:-1])
+        self.encoder_norm = nn.ModuleList(
+            nn.LayerNorm(wide) for wide in (widths if config.encoder_norm else [])
+        )
+        self.offset_refine = nn.ModuleList(nn.Linear(wide, width) for wide in widths)
+        self.encoder_joints_embed = nn.Linear(width, channels)
+
+        attends = config.decoder == "attention"
+        self.motion = Motion(config) if attends else None
+        if attends:
+            self.motion_embed = nn.Linear(width + config.motion_terms * channels, width)
+            self.decoder_embed = nn.Conv1d(channels, width, kernel_size=5, padding=2)
+            self.decoder = nn.ModuleList(
+                DecoderLayer(
+                    width,
+                    heads=config.heads,
+                    inner=config.decoder_inner_width,
+                    dropout=config.dropout,
+                    pre_norm=config.pre_norm,
+                )
+                for _ in range(config.decoder_layers)
+            )
+            self.decoder_norm = nn.LayerNorm(width)
+            self.decoder_joints_embed = nn.Linear(width, channels)
+        for parameter in self.parameters():
+            if parameter.ndim > 1:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(
+        self, x: Float[Tensor, "B L C"], *, every_frame: bool = False
+    ) -> tuple[Float[Tensor, "B L C"], Float[Tensor, "B L C"]]:
+        """Refine windows.
+
+        Args:
+            x: Poses without gaps; L is a multiple of the interval plus one, best the window the
+                network was trained on. Cast to the type of the weights.
+            every_frame: Whether the encoder also refines hidden frames, of which it saw nothing.
+
+        Returns:
+            The refined poses, and the encoder's refinement of the sampled frames, from which the
+            former start (the loss wants it). On hidden frames the latter is interpolated between
+            the sampled ones, or, with `every_frame`, what the released code returns there.
+
+        Raises:
+            ShapeError: If `x` has not the network's channels.
+            InputError: If a window of L frames does not begin and end with a sampled frame.
+        """
+        config = self.config
+        if x.ndim != 3 or x.shape[-1] != config.channels:
+            raise ShapeError(
+                f"expected windows of shape (batch, frames, {config.channels}), that is "
+                f"{config.num_joints} joints as {config.representation}; got {tuple(x.shape)}"
+            )
+        check_window(x.shape[1], config.interval)
+        seen = look(x.to(self.encoder_embed.weight.dtype), config.interval)
+        if self.training and config.joint_masking:
+            seen = mask_joints(
+                seen, probability=config.joint_masking, joint_channels=config.joint_channels
+            )
+        step = config.interval
+        if every_frame or config.mask == "additive_int":
+            seen, step = hide(seen, config.interval), 1
+        found = self._encode(seen, x.shape[1], step=step)
+        refined = self.encoder_joints_embed(found) + seen.current
+        between = interpolate(refined[:, :: config.interval // step], config.interval)
+        final = between
+        if config.decoder == "attention":
+            final = self._decode(between, found, seen, step=step) + between
+        return final, (refined if every_frame else between)
+
+    def _encode(self, seen: Seen, num_frames: int, *, step: int) -> Float[Tensor, "B T H"]:
+        """Return the mean over the levels; tokens stand for every `step`-th frame."""
+        interval = self.config.interval
+        token = self.encoder_embed(flow_features(seen, flow=self.config.flow))
+        mask = None
+        if not self.config.attend_self:
+            mask = _not_self(num_frames, step, interval, token.device)
+        total = torch.zeros((), dtype=token.dtype, device=token.device)
+        for level, layer in enumerate(self.encoder):
+            position = _positions(num_frames, token)[::step]
+            token = layer(token, position, mask, every=interval // step)
+            if self.config.encoder_norm:
+                token = self.encoder_norm[level](token)
+            total = total + self.offset_refine[level](token)
+            if level + 1 < len(self.encoder):
+                token = self.projection[level](token)
+        return total / len(self.encoder)
+
+    def _decode(
+        self,
+        between: Float[Tensor, "B L C"],
+        found: Float[Tensor, "B T H"],
+        seen: Seen,
+        *,
+        step: int,
+    ) -> Float[Tensor, "B L C"]:
+        assert self.motion is not None
+        memory = self.motion_embed(torch.cat([found, self.motion(seen)], -1))
+        token = self.decoder_embed(between.mT).mT
+        position = _positions(between.shape[1], token)
+        hidden = None
+        if step != self.config.interval:
+            hidden = ~sampled_frames(between.shape[1], self.config.interval, token.device)[None]
+            hidden = hidden.to(token.dtype)
+            if self.config.mask == "bool":
+                memory, step, hidden = (
+                    memory[:, :: self.config.interval],
+                    self.config.interval,
+                    None,
+                )
+        key = memory + position[::step]
+        for layer in self.decoder:
+            token = layer(token, position, memory, key, hidden)
+        return self.decoder_joints_embed(self.decoder_norm(token))
+
+
+def interpolate(x: Float[Tensor, "B S C"], interval: int) -> Float[Tensor, "B L C"]:
+    """Interpolate linearly between sampled frames, which stay exactly what they are."""
+    weight = torch.arange(interval, dtype=x.dtype, device=x.device)[:, None] / interval
+    between = torch.lerp(x[:, :-1, None], x[:, 1:, None], weight)
+    return torch.cat([between.flatten(1, 2), x[:, -1:]], 1)
+
+
+def _positions(num_frames: int, like: Float[Tensor, "B T D"]) -> Float[Tensor, "L D"]:
+    return sine_positions(num_frames, like.shape[-1]).to(like)
+
+
+def _not_self(
+    num_frames: int, step: int, interval: int, device: torch.device
+) -> Bool[Tensor, "T S"]:
+    """Return which token may look at which sampled frame: all but itself."""
+    token = torch.arange(0, num_frames, step, device=device)
+    sampled = torch.arange(0, num_frames, interval, device=device)
+    return token[:, None] != sampled
