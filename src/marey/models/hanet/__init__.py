@@ -14,3 +14,5 @@ from marey.models.hanet.losses import LossOptions as LossOptions
 from marey.models.hanet.losses import hanet_loss as hanet_loss
 from marey.models.hanet.network import HANet as HANet
 from marey.models.hanet.schedule import Schedule as Schedule
+from marey.models.hanet.weights import load_hanet as load_hanet
+from marey.models.hanet.weights import save_hanet as save_hanet
