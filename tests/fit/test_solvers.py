@@ -11,11 +11,11 @@ from marey.fit.costs import PointAnchor, RelativePoints, Reprojection, RotationP
 from marey.fit.frames import LmOptions, _bordered_step, solve_frames, solve_shared_shape
 from marey.fit.problem import Problem, pose_columns
 from marey.fit.sequence import (
+    Coupling,
     SequenceOptions,
     Smoothness,
-    _banded_step,
-    _Coupling,
     solve_sequence,
+    whiten_accelerations,
 )
 from tests.fit.scenes import random_pose, small_chain
 
@@ -270,39 +270,82 @@ def test_an_indefinite_matrix_is_damped_and_not_raised():
     options = SequenceOptions(iterations=30, damping=-1e5)
     hopeless = solve_sequence(problem, start, time, smoothness=smooth(chain), options=options)
     assert torch.equal(hopeless.pose.translation, start.translation)
-    problem.costs[0].observed[3, 2] = torch.nan
-    unsound = solve_sequence(problem, start, time, smoothness=smooth(chain))
-    assert torch.equal(unsound.pose.translation, start.translation)
-    assert unsound.finite.tolist() == [True] * 3 + [False] + [True] * 4
 
 
-def test_the_band_holds_the_whole_system():
+def test_a_frame_that_is_not_finite_is_marked_and_bridged():
+    chain = small_chain()
+    time = torch.arange(30, dtype=torch.float64) / 30
+    truth = moving(chain, time.float())
+    start = moving(chain, time.float(), bump=0.02)
+    spoilt, unseen = problem_of(chain, truth), problem_of(chain, truth)
+    spoilt.costs[0].observed[13, 2] = torch.nan
+    for cost in unseen.costs:
+        cost.weight[13] = 0.0
+    found = solve_sequence(spoilt, start, time, smoothness=smooth(chain))
+    expected = solve_sequence(unseen, start, time, smoothness=smooth(chain))
+    assert found.finite.tolist() == [frame != 13 for frame in range(30)]
+    assert torch.isfinite(found.pose.rotation).all()
+    # But for the prior, which an unseen frame still has.
+    torch.testing.assert_close(found.pose.translation, expected.pose.translation, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("hold", [None, 0, 2, 5])
+def test_the_band_holds_the_whole_system(hold):
     """One banded step equals the dense solution of the same normal equations."""
     chain = small_chain()
     time = torch.cumsum(torch.tensor([0.0, 0.03, 0.05, 0.03, 0.02, 0.04]), 0).double()
     truth, pose = moving(chain, time.float()), random_pose(chain, 6, seed=3, spread=0.2)
     problem, smoothness = problem_of(chain, truth), smooth(chain)
-    coupling = _Coupling(problem, time, smoothness)
-    held = torch.zeros(6, dtype=torch.bool)
-    system = problem.dense(problem.evaluate(pose))
-    ours = _banded_step(system, pose, coupling, held, 0.5)
+    coupling = Coupling(problem.layout, time, smoothness)
+    held = np.arange(6) == hold
+    state = problem.evaluate(pose)
+    bend = coupling.measure(pose)
+    ours = coupling.step(problem.rows(state), bend, held, 0.5)
     assert ours is not None
+    system = problem.dense(state)
     hessian, gradient = system.hessian, system.gradient
     width = gradient.shape[1]
     dense = torch.block_diag(*hessian.double()) + 0.5 * torch.eye(6 * width).double()
     right = gradient.double().flatten()
-    precision, pull = (rows.double() for rows in coupling.rows(pose))
+    precision, pull = in_pose_order(coupling, bend)
     for row in range(4):
         for column in range(width):
             # One row of the Jacobian: the second difference over three frames.
             stencil = torch.zeros(6 * width, dtype=torch.float64)
-            before, after = coupling.before[row].double(), coupling.after[row].double()
+            before, after = coupling.before[row, 0], coupling.after[row, 0]
             for frame, value in enumerate((before, -(before + after), after)):
                 stencil[(row + frame) * width + column] = value
             dense += precision[row, column] * torch.outer(stencil, stencil)
             right += pull[row, column] * stencil
-    expected = -torch.linalg.solve(dense, right).reshape(6, width)
-    torch.testing.assert_close(ours.double(), expected, atol=1e-5, rtol=1e-4)
+    free = torch.from_numpy(np.repeat(~held, width)).nonzero().squeeze(-1)
+    expected = torch.zeros_like(right)
+    expected[free] = -torch.linalg.solve(dense[free][:, free], right[free])
+    wanted = problem.step_active(state.pose, system, expected.reshape(6, width).float())
+    found = problem.step(state.pose, ours)
+    torch.testing.assert_close(found.rotation, wanted.rotation, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found.translation, wanted.translation, atol=1e-5, rtol=0)
+    assert found.shift is not None
+    torch.testing.assert_close(found.shift, wanted.shift, atol=1e-5, rtol=0)
+
+
+def in_pose_order(coupling, bend):
+    """What the coupling says of each column, joints first and then the root's travel."""
+    order = np.argsort(3 * coupling.part + coupling.axis)
+    return tuple(torch.from_numpy(rows[:, order]) for rows in coupling.rows(bend))
+
+
+def test_accelerations_agree_with_their_plain_form():
+    chain = small_chain()
+    time = torch.cumsum(torch.tensor([0.0, 0.03, 0.05, 0.03, 0.02, 0.0]), 0).double()
+    pose, smoothness = random_pose(chain, 6, seed=3, spread=0.6), smooth(chain)
+    bend = Coupling(problem_of(chain, pose).layout, time, smoothness).measure(pose)
+    double = Pose(pose.rotation.double(), pose.translation.double(), pose.shape.double())
+    plain = whiten_accelerations(double, time, smoothness)
+    np.testing.assert_allclose(bend.whitened, plain, rtol=1e-5, atol=1e-4)
+    squared = plain.square().sum(-1)
+    root = (1 + squared / 9).sqrt()
+    np.testing.assert_allclose(bend.loss, 18 * (root - 1).sum(), rtol=1e-6)
+    np.testing.assert_allclose(bend.weight, 1 / root, rtol=1e-5)
 
 
 def test_the_coupling_pulls_along_the_gradient_of_its_loss():
@@ -311,20 +354,20 @@ def test_the_coupling_pulls_along_the_gradient_of_its_loss():
     time = torch.cumsum(torch.tensor([0.0, 0.03, 0.05, 0.03, 0.02]), 0).double()
     pose = random_pose(chain, 5, seed=4, spread=0.0)
     problem = problem_of(chain, pose)
-    coupling = _Coupling(problem, time, smooth(chain))
-    _, pull = coupling.rows(pose)
+    coupling = Coupling(problem.layout, time, smooth(chain))
+    _, pull = in_pose_order(coupling, coupling.measure(pose))
     for axis in range(3):
         column = 3 * len(chain.joints) + axis
         slope = torch.zeros(5, dtype=torch.float64)
         for row in range(3):
-            before, after = coupling.before[row], coupling.after[row]
+            before, after = coupling.before[row, 0], coupling.after[row, 0]
             for frame, value in enumerate((before, -(before + after), after)):
                 slope[row + frame] += pull[row, column] * value
         for frame in range(5):
             delta = torch.zeros(5, 3 * len(chain.joints) + 3, dtype=torch.float64)
             delta[frame, column] = 1e-6
-            above, below = (coupling.loss(step(chain, pose, d)) for d in (delta, -delta))
-            torch.testing.assert_close(
+            above, below = (coupling.measure(step(chain, pose, d)).loss for d in (delta, -delta))
+            np.testing.assert_allclose(
                 slope[frame] * 2, (above - below) / 2e-6, rtol=1e-5, atol=1e-3
             )
 

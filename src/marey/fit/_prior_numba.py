@@ -8,7 +8,7 @@ from marey.geometry._compile import compile_kernel
 
 
 @compile_kernel
-def _log(m, vector):
+def log_kernel(m, vector):
     """Rotation matrix to rotation vector by way of the quaternion, stable up to half a turn."""
     trace = m[0, 0] + m[1, 1] + m[2, 2]
     if trace >= m[0, 0] and trace >= m[1, 1] and trace >= m[2, 2]:
@@ -101,7 +101,7 @@ def prior_kernel(
                     relative[i, k] = (
                         mean[g, 0, i] * R[0, k] + mean[g, 1, i] * R[1, k] + mean[g, 2, i] * R[2, k]
                     )
-            _log(relative, vector)
+            log_kernel(relative, vector)
             _right_inverse(vector, right)
             for i in range(3):
                 w0, w1, w2 = whiten[g, i, 0], whiten[g, i, 1], whiten[g, i, 2]

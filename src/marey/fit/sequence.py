@@ -20,11 +20,13 @@ from torch import Tensor
 from marey.fit._sequence_numba import accelerate_kernel, band_kernel
 from marey.fit.chain import Pose, log_so3
 from marey.fit.frames import Solution
-from marey.fit.problem import SHIFT_DAMPING, Problem, State
+from marey.fit.problem import Problem, State
 from marey.fit.tree import Layout, Rows
 
 _SHORTEST = 1e-4
 """Least time between two frames, s; a clock that stands still would make accelerations infinite."""
+_SHIFT_DAMPING = 1e-6
+"""Keeps the shift of a group without measurements at zero, as `Problem.solve` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +144,9 @@ class Coupling:
         self.before = (1 / (self.interval[:-1] * middle))[:, None]
         self.after = (1 / (self.interval[1:] * middle))[:, None]
         self.part, self.axis = _parts(layout)
+        # Megabytes that every iteration writes anew; fresh ones would cost as much as a product.
+        self.inverse = np.empty((len(time), len(self.part), len(self.part)))
+        self.link = np.empty_like(self.inverse)
 
     def measure(self, pose: Pose) -> Bend:
         """Measure the accelerations of the poses."""
@@ -188,14 +193,14 @@ class Coupling:
             layout.offset,
             layout.depth,
             num_shifts,
-            SHIFT_DAMPING,
+            _SHIFT_DAMPING,
             diagonal,
             near,
             far,
             push,
             held,
-            np.empty((*size, size[1])),
-            np.empty((*size, size[1])),
+            self.inverse,
+            self.link,
             step,
         )
         return torch.from_numpy(step.astype(normal.right.dtype)) if sound else None
