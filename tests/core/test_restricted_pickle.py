@@ -58,6 +58,15 @@ def test_numpy_scalars() -> None:
     assert read([np.float32(1.5), np.int64(-3)]) == [1.5, -3]
 
 
+def test_numpy_numbers_as_keys() -> None:
+    """People are numbered by whatever a tracker returned."""
+    assert read({np.int64(3): "a", np.float32(0.5): "b", np.str_("c"): 1}) == {
+        3: "a",
+        0.5: "b",
+        "c": 1,
+    }
+
+
 @pytest.mark.parametrize("form", ["csc_matrix", "csr_matrix", "csc_array"])
 def test_sparse_matrices_become_dense(form: str) -> None:
     dense = np.array([[0, 1.5, 0], [2, 0, 0], [0, 0, 0], [0, 0, -1]])

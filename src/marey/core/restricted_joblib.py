@@ -121,16 +121,9 @@ class _Stored(_StandIn):
 
 class _JoblibRebuilder(_Rebuilder):
     def _rebuild(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {_plain(self.rebuild(k)): self.rebuild(v) for k, v in value.items()}
         if isinstance(value, _Stored):
             return self.rebuild(value.arguments[0])
         return super()._rebuild(value)
-
-
-def _plain(key: Any) -> Any:
-    """Return a key that can be hashed: numbers of numpy come back as arrays without axes."""
-    return key.item() if isinstance(key, np.ndarray) and key.ndim == 0 else key
 
 
 class _Unpickler(pickle._Unpickler):

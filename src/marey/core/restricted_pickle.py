@@ -279,13 +279,18 @@ class _Rebuilder:
 
     def _rebuild(self, value: Any) -> Any:
         if isinstance(value, dict):
-            return {self.rebuild(k): self.rebuild(v) for k, v in value.items()}
+            return {_to_key(self.rebuild(k)): self.rebuild(v) for k, v in value.items()}
         if isinstance(value, (list, tuple)):
             return type(value)(self.rebuild(v) for v in value)
         for kind, convert in _CONVERSIONS:
             if isinstance(value, kind):
                 return convert(value, self)
         return value
+
+
+def _to_key(value: Any) -> Any:
+    """Return a key as it can be looked up: numpy's numbers come back as arrays without axes."""
+    return value.item() if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def _dtype(value: object) -> np.dtype | None:
