@@ -10,10 +10,11 @@ from scipy.spatial.transform import Rotation
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
 
-from mocap.acclaim import read_acclaim
-from mocap.recording import Recording, chain_rotations
+from mocap.recording import Recording, chain_rotations, make_recording
 from mocap.sources import read_folder
 from mocap.to_smpl import JOINTS, LEG, align, bone_table, local_rotations, world_rotations
+
+from marey.datasets import acclaim
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="needs ../shared/data")
@@ -72,9 +73,12 @@ def test_hinges_fold_the_way_of_smpl(folder):
 
 @needs_data
 def test_two_formats_of_one_recording_agree():
-    amc = read_acclaim(
-        *(DATA / "cmu_asfamc" / name for name in ("02.asf.gz", "02_01.amc.gz")),
+    amc = make_recording(
+        acclaim.read_sequence(DATA / "cmu_asfamc" / "02_01.amc.gz"),
+        name="02_01",
         subject="cmu_02",
+        folder="cmu_asfamc",
+        rig="cmu",
         rate=120,
     )
     bvh = next(clip for clip in read_folder(DATA / "cmu_bvh", 120) if clip.name == "02_01")

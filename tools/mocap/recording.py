@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.spatial.transform import Rotation
+
+from marey.core import BodyMotion
 
 Rig = Literal["cmu", "daz", "deepmimic", "neo"]
 
@@ -44,6 +47,55 @@ class Recording:
             else:
                 place[:, joint] = place[:, parent] + self.turn[:, parent] @ self.offset[joint]
         return place
+
+
+def make_recording(
+    motion: BodyMotion,
+    *,
+    person: int = 0,
+    name: str,
+    subject: str,
+    folder: str,
+    rig: Rig,
+    rate: float,
+    lead_in: int = 0,
+) -> Recording:
+    """Bring one person's motion on a bare rig to this form, thinned to about `rate`.
+
+    Args:
+        motion: Of `marey.datasets`; frames without confidence are left out.
+        person: Which of its people.
+        name: Of the clip.
+        subject: Who was recorded.
+        folder: Where it lies.
+        rig: Which bones it has.
+        rate: Frames per second wanted.
+        lead_in: Frames of the source to leave out at the start of its clock.
+    """
+    skeleton = motion.body
+    own = 1 / float(np.median(np.diff(motion.time)))
+    good = (motion.confidence[person] > 0) & (motion.time * own > lead_in - 0.5)
+    keep = np.flatnonzero(good)[:: thin(own, rate)]
+    # The world of marey is Z up, the rest pose is Y up.
+    up = Rotation.from_rotvec([-np.pi / 2, 0, 0])
+    place = motion.T_world_root[person, keep].astype(np.float64)
+    root = (up * Rotation.from_quat(place[:, :4], scalar_first=True)).as_matrix()
+    turn = motion.R_parent_joint[person, keep].astype(np.float64)
+    local = Rotation.from_quat(turn.reshape(-1, 4), scalar_first=True).as_matrix()
+    local = local.reshape(*turn.shape[:2], 3, 3)
+    parents = (-1, *(parent + 1 for parent in skeleton.parents))
+    return Recording(
+        name=name,
+        subject=subject,
+        folder=folder,
+        rig=rig,
+        rate=own / thin(own, rate),
+        joints=(skeleton.root, *skeleton.joints),
+        parents=parents,
+        offset=np.concatenate([np.zeros((1, 3)), skeleton.offset]),
+        turn=chain_rotations(np.concatenate([root[:, None], local], 1), parents),
+        position=up.apply(place[:, 4:]),
+    )
 
 
 def chain_rotations(local: np.ndarray, parents: tuple[int, ...]) -> np.ndarray:
