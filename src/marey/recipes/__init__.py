@@ -1,0 +1,1 @@
+"""Complete settings for trainings, as functions that return them."""

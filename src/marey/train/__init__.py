@@ -1,0 +1,1 @@
+"""Networks learn here: pairs of noisy and true windows, the loop, its state and its log."""

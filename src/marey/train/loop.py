@@ -1,0 +1,179 @@
+"""The training loop of HANet: the same bits for the same seed, also after a kill.
+
+Every step draws its batch from the seed and its own number and reseeds torch for dropout, so a step
+depends on the state before it and nothing else. The state is written whole every `save_every`
+steps; whatever ends the process, the same call goes on from there.
+"""
+
+import json
+import time as clock
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from marey.core.progress import Progress, silent
+from marey.models.hanet import (
+    HANet,
+    HANetConfig,
+    LossOptions,
+    Schedule,
+    hanet_loss,
+    sampled_frames,
+)
+from marey.train.checkpoint import load_state, save_state
+from marey.train.metrics_log import MetricsLog
+
+STATE = "state.safetensors"
+
+
+class Pairs(Protocol):
+    """Draws batches of noisy and true windows; NaN in the truth counts nowhere."""
+
+    def draw(self, seed: int, step: int) -> tuple[Float[Tensor, "B L C"], Float[Tensor, "B L C"]]:
+        """Return the batch of a step."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainOptions:
+    """How a HANet is trained."""
+
+    network: HANetConfig
+    schedule: Schedule
+    loss: LossOptions = field(default_factory=LossOptions)
+    velocity: float = 0.0
+    """Weight of the mean absolute error of the result's change per frame, beside the paper's loss.
+    Acceleration errors fall with it and fast motion keeps its speed."""
+    start_from_input: bool = False
+    """Whether the output layers start at zero, so that training begins with the interpolated input
+    and not with noise of the network's own; the released code draws them as all others."""
+    seed: int = 4321
+    """The published one."""
+    weight_decay: float = 1e-2
+    log_every: int = 50
+    validate_every: int = 500
+    save_every: int = 200
+
+
+Validate = Callable[[HANet], dict[str, float]]
+
+
+def train(
+    options: TrainOptions,
+    pairs: Pairs,
+    folder: Path,
+    *,
+    data: str,
+    validate: Validate | None = None,
+    progress: Progress = silent,
+    tensorboard: bool = False,
+) -> HANet:
+    """Train, or go on with a training, and return the network in evaluation mode.
+
+    Args:
+        options: What and how.
+        pairs: What to learn from.
+        folder: Where state and `metrics.jsonl` are kept; made if it does not exist.
+        data: Says which data these are; a training is only continued with the same.
+        validate: Measures the network now and then; its figures are logged.
+        progress: Called after every step as stage `train`; listeners derive the time left.
+        tensorboard: Whether to write figures for TensorBoard too.
+
+    Raises:
+        InputError: If the folder holds another training.
+        MissingExtraError: If TensorBoard is wanted and absent.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(options.seed)
+    network = HANet(options.network)
+    if options.start_from_input:
+        _zero_outputs(network)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=1.0, weight_decay=options.weight_decay, amsgrad=True, fused=True
+    )
+    identity = describe_training(options, data)
+    state, done = folder / STATE, 0
+    if state.exists():
+        done = load_state(state, network, optimizer, identity=identity)
+    log = MetricsLog(folder, step=done, tensorboard=tensorboard)
+    begin, total = clock.perf_counter(), options.schedule.total_steps
+    recent: list[float] = []
+    for step in range(done, total):
+        recent.append(_step(options, network, optimizer, pairs, step))
+        count = step + 1
+        progress("train", count, total)
+        if count % options.log_every == 0 or count == total:
+            seconds = (clock.perf_counter() - begin) / (count - done)
+            figures = {"loss": sum(recent) / len(recent), "rate": options.schedule.rate(step)}
+            log.write(count, figures | {"seconds_left": seconds * (total - count)})
+            recent.clear()
+        if validate is not None and (count % options.validate_every == 0 or count == total):
+            log.write(count, validate(network.eval()))
+        if count % options.save_every == 0 or count == total:
+            save_state(state, network, optimizer, step=count, identity=identity)
+    return network.eval()
+
+
+def describe_training(options: TrainOptions, data: str) -> str:
+    """Return what a training is as one line of JSON; how often it logs is no part of it."""
+    settings: dict[str, Any] = asdict(options)
+    for name in ("log_every", "validate_every", "save_every"):
+        del settings[name]
+    return json.dumps({"data": data, **settings}, sort_keys=True)
+
+
+def _zero_outputs(network: HANet) -> None:
+    layers = [network.encoder_joints_embed]
+    if network.config.decoder == "attention":
+        layers.append(network.decoder_joints_embed)
+    for layer in layers:
+        torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.zeros_(layer.bias)
+
+
+def _step(
+    options: TrainOptions,
+    network: HANet,
+    optimizer: torch.optim.Optimizer,
+    pairs: Pairs,
+    step: int,
+) -> float:
+    noisy, clean = pairs.draw(options.seed, step)
+    torch.manual_seed(options.seed + 7919 * (step + 1))
+    network.train()
+    for group in optimizer.param_groups:
+        group["lr"] = options.schedule.rate(step)
+    final, refined = network(noisy)
+    loss = total_loss(options, final, refined, clean)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return float(loss.detach())
+
+
+def total_loss(
+    options: TrainOptions,
+    final: Float[Tensor, "B L C"],
+    refined: Float[Tensor, "B L C"],
+    clean: Float[Tensor, "B L C"],
+) -> Float[Tensor, ""]:
+    """Return the paper's loss and, if wanted, that of velocities."""
+    sampled = sampled_frames(final.shape[1], options.network.interval, final.device)[None]
+    loss = hanet_loss(
+        final,
+        refined,
+        clean,
+        sampled=sampled,
+        options=options.loss,
+        joint_channels=options.network.joint_channels,
+    ).total
+    if not options.velocity:
+        return loss
+    change = final.diff(dim=1) - clean.diff(dim=1)
+    # As in the paper's terms, the sum over channels of means over windows and frames.
+    return loss + options.velocity * change.nan_to_num().abs().sum() / change[..., 0].numel()

@@ -1,0 +1,69 @@
+"""Train the HANets that marey ships, or go on with a training that was stopped.
+
+    .venv/bin/python tools/build_clean_motion.py ../shared/data clean.npz
+    .venv/bin/python tools/train_hanet.py joints clean.npz runs/joints
+    .venv/bin/python tools/train_hanet.py rotations clean.npz runs/rotations
+
+`tools/ship_hanet.py` makes the asset of it.
+"""
+
+import argparse
+import hashlib
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from marey.body import load_body
+from marey.recipes import hanet_mocap
+from marey.train.clean_motion import read_clean_motion
+from marey.train.loop import train
+from marey.train.mocap_pairs import MocapPairs
+from marey.train.mocap_validation import make_validation
+
+RECIPES = {"joints": hanet_mocap.hanet_joints, "rotations": hanet_mocap.hanet_rotations}
+
+
+def main() -> None:
+    """Train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", choices=RECIPES)
+    parser.add_argument("motion", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--steps", type=int, default=hanet_mocap.STEPS)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--tensorboard", action="store_true")
+    parser.add_argument(
+        "--without", nargs="*", default=[], help="settings of the network to turn off"
+    )
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    recipe = RECIPES[arguments.recipe](steps=arguments.steps)
+    motion, body = read_clean_motion(arguments.motion), load_body("marey-h", mesh="light")
+    off = dict.fromkeys(arguments.without, False)
+    options = replace(recipe.train, network=replace(recipe.train.network, **off))
+    learned = set(motion.subject) - {
+        *hanet_mocap.TEST,
+        *hanet_mocap.VALIDATION,
+        *hanet_mocap.LEFT_OUT,
+    }
+    train(
+        options,
+        MocapPairs(motion=motion.of_subjects(learned), body=body, options=recipe.pairs),
+        arguments.folder,
+        data=hashlib.sha256(arguments.motion.read_bytes()).hexdigest(),
+        validate=make_validation(
+            motion.of_subjects(hanet_mocap.VALIDATION), body, recipe.validation
+        ),
+        progress=_say if sys.stdout.isatty() else lambda *_: None,
+        tensorboard=arguments.tensorboard,
+    )
+
+
+def _say(stage: str, done: int, total: int | None) -> None:
+    sys.stdout.write(f"\r{stage} {done}/{total}")
+
+
+if __name__ == "__main__":
+    main()
