@@ -1,0 +1,48 @@
+"""Which points of a person are the ends of a bone, and which bones mirror each other.
+
+The 19 limbs and 8 pairs of Harmony4D's authors, by name, so that they hold for every set of
+keypoints that contains COCO's 17.
+"""
+
+from marey.core import Skeleton
+
+_SIDED = (
+    ("knee", "ankle"),
+    ("hip", "knee"),
+    ("shoulder", "hip"),
+    ("shoulder", "elbow"),
+    ("elbow", "wrist"),
+    ("nose", "eye"),
+    ("eye", "ear"),
+    ("ear", "shoulder"),
+)
+_ACROSS = ("hip", "shoulder", "eye")
+
+Limb = tuple[str, str]
+
+
+def _one_side(limb: tuple[str, str], side: str) -> Limb:
+    first, second = (part if part == "nose" else f"{side}_{part}" for part in limb)
+    return first, second
+
+
+LIMB_PAIRS: tuple[tuple[Limb, Limb], ...] = tuple(
+    (_one_side(limb, "left"), _one_side(limb, "right")) for limb in _SIDED
+)
+"""Limbs of the left side and their counterparts."""
+
+LIMBS: tuple[Limb, ...] = (
+    *(limb for pair in LIMB_PAIRS for limb in pair),
+    *((f"left_{part}", f"right_{part}") for part in _ACROSS),
+)
+
+
+def find_limbs(skeleton: Skeleton) -> tuple[Limb, ...]:
+    """Return the limbs whose ends a set of keypoints has."""
+    return tuple(limb for limb in LIMBS if all(end in skeleton.keypoints for end in limb))
+
+
+def find_limb_pairs(skeleton: Skeleton) -> tuple[tuple[Limb, Limb], ...]:
+    """Return the mirrored limbs whose ends a set of keypoints has."""
+    limbs = find_limbs(skeleton)
+    return tuple(pair for pair in LIMB_PAIRS if pair[0] in limbs and pair[1] in limbs)
