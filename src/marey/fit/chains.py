@@ -40,7 +40,7 @@ def body_chain(body: Body) -> Chain:
     )
     keep = tuple(name for name in names if name not in fingers)
     points = tuple(name for name in BODY_POINTS if find_point(body, name) is not None)
-    return _cut(body, keep, points)
+    return cut_chain(body, keep, points)
 
 
 def hand_chain(body: Body, side: str) -> Chain:
@@ -52,7 +52,7 @@ def hand_chain(body: Body, side: str) -> Chain:
     fingers = tuple(f"{side}_{digit}{k}" for digit in _DIGITS for k in (1, 2, 3))
     names = (body.rig.root, *body.rig.joints)
     wanted = (f"{side}_elbow", f"{side}_wrist", *fingers)
-    return _cut(body, tuple(name for name in names if name in wanted), points)
+    return cut_chain(body, tuple(name for name in names if name in wanted), points)
 
 
 def hand_points(side: str) -> tuple[str, ...]:
@@ -80,7 +80,14 @@ def find_point(body: Body, name: str) -> tuple[int, torch.Tensor, torch.Tensor] 
     return None
 
 
-def _cut(body: Body, keep: tuple[str, ...], points: tuple[str, ...]) -> Chain:
+def cut_chain(body: Body, keep: tuple[str, ...], points: tuple[str, ...]) -> Chain:
+    """Return some joints of a body with some of its points.
+
+    Args:
+        body: The body.
+        keep: The joints, one tree, its root first; what hangs below is carried rigidly.
+        points: Names that `find_point` knows.
+    """
     names = (body.rig.root, *body.rig.joints)
     above = (-1, *(parent + 1 for parent in body.rig.parents))
     index = [names.index(name) for name in keep]
@@ -93,6 +100,7 @@ def _cut(body: Body, keep: tuple[str, ...], points: tuple[str, ...]) -> Chain:
         joint, position, directions = found
         while joint not in index:
             joint = above[joint]
+            assert joint >= 0, f"{name} does not hang below the chain's root"
         carried[name] = (index.index(joint), position, directions)
     return make_chain(
         keep, parents, body.joint_template[index], body.joint_shapedirs[index], points=carried

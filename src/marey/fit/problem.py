@@ -12,14 +12,29 @@ from torch import Tensor
 from marey.fit.chain import Chain, Placed, Pose, exp_so3
 from marey.fit.costs import PointAnchor, RelativePoints, Reprojection, RotationPrior
 from marey.fit.forces import Forces, add_up
+from marey.fit.ground import Floor, FootContact
 from marey.fit.learned_prior import LearnedPrior
+from marey.fit.limb_costs import LimbLength, LimbShape, LimbSymmetry
+from marey.fit.penetration import SelfPenetration
+from marey.fit.pose_costs import PoseAnchor, PoseNormal
 from marey.fit.tree import Layout, Rows, accumulate, expand, make_layout, place_fast, solve_rows
 from marey.fit.views import ViewReprojection
 
 JointPrior = RotationPrior | LearnedPrior
-PointCost = Reprojection | ViewReprojection | RelativePoints | PointAnchor
+PointCost = (
+    Reprojection
+    | ViewReprojection
+    | RelativePoints
+    | PointAnchor
+    | FootContact
+    | Floor
+    | LimbLength
+    | LimbSymmetry
+    | SelfPenetration
+)
+PoseCost = PoseAnchor | LimbShape
 
-_Value = TypeVar("_Value", bound=PointCost)
+_Value = TypeVar("_Value", bound=PointCost | PoseCost)
 _SHIFT_DAMPING = 1e-6
 """Keeps the shift of a group without measurements at zero."""
 
@@ -63,6 +78,8 @@ class Problem:
     chain: Chain
     costs: tuple[PointCost, ...]
     prior: JointPrior
+    pose_costs: tuple[PoseCost, ...] = ()
+    """Further costs on the parameters themselves."""
     shape_sigma: float = 1.0
     active: Int[Tensor, "Q"]
     """The columns that may move, as `pose_columns` numbers them: all three of a joint or none."""
@@ -87,7 +104,11 @@ class Problem:
 
     def take(self, index: Tensor | slice) -> "Problem":
         """Return the problems selected along the batch axis."""
-        part = replace(self, costs=tuple(_take(cost, index) for cost in self.costs))
+        part = replace(
+            self,
+            costs=tuple(_take(cost, index) for cost in self.costs),
+            pose_costs=tuple(_take(cost, index) for cost in self.pose_costs),
+        )
         # The columns are the same; working them out once is enough.
         part.__dict__["layout"] = self.layout
         return part
@@ -108,6 +129,8 @@ class Problem:
         ]
         forces = add_up(pulls, points)
         loss = forces.loss + self.prior.loss(pose)
+        for cost in self.pose_costs:
+            loss = loss + cost.loss(pose)
         loss = loss + (pose.shape / self.shape_sigma).square().sum(-1)
         return State(pose, placed, forces, loss)
 
@@ -119,13 +142,10 @@ class Problem:
         """Return the Gauss-Newton equations of half the cost, robust kernels as weights."""
         layout, pose = self.layout, state.pose
         normal = accumulate(layout, state.placed, state.forces)
-        blocks, pulls = (part.numpy() for part in self.prior.normal(pose))
-        for joint in layout.joints:
-            first = int(layout.column[joint])
-            normal.right[:, first : first + 3] += pulls[:, joint]
-            for axis in range(3):
-                last = int(layout.diagonal[first + axis])
-                normal.rows[:, last - axis : last + 1] += blocks[:, joint, axis, : axis + 1]
+        blocks, pulls = self.prior.normal(pose)
+        _add_pose_normal(layout, normal, PoseNormal(joint=blocks, joint_pull=pulls))
+        for cost in self.pose_costs:
+            _add_pose_normal(layout, normal, cost.normal(pose))
         if layout.num_shape:
             shape = slice(0, layout.num_shape)
             normal.rows[:, layout.diagonal[shape]] += self.shape_sigma**-2
@@ -223,13 +243,40 @@ def pose_columns(
 
 
 # Measurements run over the batch; everything else is common to all problems.
-_BATCHED = frozenset({"observed", "weight", "target", "rays"})
+_BATCHED = frozenset(
+    {
+        *("observed", "weight", "target", "rays", "rest", "length"),
+        *("target_rotation", "target_translation", "joint_weight", "root_weight"),
+    }
+)
 
 
 def _take(cost: _Value, index: Tensor | slice) -> _Value:
     changes: dict[str, Any] = {
         field.name: getattr(cost, field.name)[index]
         for field in fields(cost)
-        if field.name in _BATCHED
+        if field.name in _BATCHED and getattr(cost, field.name) is not None
     }
     return replace(cost, **changes)
+
+
+def _add_pose_normal(layout: Layout, normal: Rows, part: PoseNormal) -> None:
+    """Add what a cost on the parameters says to the rows of their columns."""
+    if part.joint is not None and part.joint_pull is not None:
+        blocks, pulls = part.joint.numpy(), part.joint_pull.numpy()
+        for joint in layout.joints:
+            _add_block(layout, normal, int(layout.column[joint]), blocks[:, joint])
+            normal.right[:, layout.column[joint] : layout.column[joint] + 3] += pulls[:, joint]
+    if layout.travels and part.travel is not None and part.travel_pull is not None:
+        normal.rows[:, layout.diagonal[layout.travel]] += part.travel.numpy()
+        normal.right[:, layout.travel] += part.travel_pull.numpy()
+    if layout.num_shape and part.shape is not None and part.shape_pull is not None:
+        _add_block(layout, normal, 0, part.shape.numpy())
+        normal.right[:, : layout.num_shape] += part.shape_pull.numpy()
+
+
+def _add_block(layout: Layout, normal: Rows, first: int, block: Float[np.ndarray, "B n n"]) -> None:
+    """Add a symmetric block of neighbouring columns; their rows end side by side."""
+    for axis in range(block.shape[1]):
+        last = int(layout.diagonal[first + axis])
+        normal.rows[:, last - axis : last + 1] += block[:, axis, : axis + 1]
