@@ -148,7 +148,11 @@ def undistort(
     guess = plane
     for _ in range(NUM_NEWTON_STEPS):
         image, jacobian = _distort_pinhole(guess, coefficients)
-        guess = guess - torch.linalg.solve(jacobian, (image - plane)[..., None])[..., 0]
+        # The 2 x 2 systems in closed form: a batched solver costs a hundred times as much.
+        x, y = (image - plane).unbind(-1)
+        (xx, xy), (yx, yy) = (row.unbind(-1) for row in jacobian.unbind(-2))
+        step = torch.stack([yy * x - xy * y, xx * y - yx * x], -1) / (xx * yy - xy * yx)[..., None]
+        guess = guess - step
     return guess
 
 
