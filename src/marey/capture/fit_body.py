@@ -14,12 +14,6 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from marey.capture.first_pose import first_poses
-from marey.capture.fit_windows import (
-    MakeProblem,
-    allocate_poses,
-    solve_single,
-    solve_windows,
-)
 from marey.capture.observe import Observation, PinholeView
 from marey.capture.plant import plant_feet
 from marey.capture.spans import Presence, runs
@@ -30,6 +24,13 @@ from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
 from marey.fit.learned_prior import load_learned_prior
 from marey.fit.problem import PointCost, Problem, pose_columns
 from marey.fit.sequence import Smoothness
+from marey.fit.windows import (
+    MakeProblem,
+    WindowOptions,
+    allocate_poses,
+    solve_single,
+    solve_windows,
+)
 
 _FIRST, _AROUND = 512, 48
 """Frames whose first poses are found together, and how far those look beyond on either side."""
@@ -108,8 +109,7 @@ def solve_body(
             time,
             solved=solved,
             smoothness=_smoothness(chain, options),
-            size=options.window,
-            ahead=options.ahead,
+            options=WindowOptions(size=options.window, ahead=options.ahead),
             advance=advance,
         )
 

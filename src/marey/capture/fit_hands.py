@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from marey.capture.fit_windows import allocate_poses, solve_single, solve_windows
 from marey.capture.observe import Observation, PinholeView
 from marey.capture.spans import runs
 from marey.core.scratch import Scratch, chunks
@@ -23,9 +22,8 @@ from marey.fit.frames import LmOptions
 from marey.fit.limits import rotation_prior
 from marey.fit.problem import Problem, pose_columns
 from marey.fit.sequence import Smoothness
+from marey.fit.windows import allocate_poses, solve_single, solve_windows
 
-_WINDOW = 120
-_AHEAD = 20
 _WRIST_ACCELERATION = 80.0
 _FINGER_ACCELERATION = 60.0
 _MIN_POINTS = 8
@@ -104,8 +102,6 @@ def solve_hand(
         time,
         solved=solved,
         smoothness=_smoothness(chain),
-        size=_WINDOW,
-        ahead=_AHEAD,
         advance=advance,
     )
     return poses.rotation

@@ -13,10 +13,10 @@ from jaxtyping import Bool, Float
 from scipy.ndimage import uniform_filter1d
 
 from marey.capture.observe import Observation
-from marey.capture.spans import runs
 from marey.core.scratch import Scratch, chunks
 from marey.fit.chain import Chain, Pose, place
 from marey.fit.costs import PointAnchor
+from marey.fit.windows import runs
 
 _FOOT_POINTS = ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
 _STILL_SPEED = 0.25

@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from marey.capture.spans import runs
+from marey.fit.windows import runs
 
 _LOWEST, _HIGHEST, _STEP = 1e-6, 1e6, 0.002
 _NUM_BINS = int(np.log(_HIGHEST / _LOWEST) / _STEP) + 2

@@ -21,7 +21,7 @@ from marey.geometry._compile import compile_kernel
 
 
 @compile_kernel
-def accelerate_kernel(rotation, translation, interval, sigma, width, spin, whitened, weight):
+def accelerate_kernel(rotation, translation, interval, sigma, width, spin, whitened, weight, loss):
     """Measure the accelerations of a sequence.
 
     Args:
@@ -33,9 +33,7 @@ def accelerate_kernel(rotation, translation, interval, sigma, width, spin, white
         spin: Scratch, B - 1 by J + 1 by 3.
         whitened: Result: accelerations in sigmas, B - 2 by J + 1 by 3.
         weight: Result: what the kernel leaves of each, B - 2 by J + 1.
-
-    Returns:
-        The robust cost.
+        loss: Result: robust cost of every frame, B; the first and the last have none.
     """
     num_joints = rotation.shape[1]
     relative = np.empty((3, 3))
@@ -50,7 +48,7 @@ def accelerate_kernel(rotation, translation, interval, sigma, width, spin, white
                 spin[t, j, i] /= interval[t]
         for i in range(3):
             spin[t, num_joints, i] = (translation[t + 1, i] - translation[t, i]) / interval[t]
-    total = 0.0
+    loss[:] = 0.0
     for t in range(len(whitened)):
         middle = 0.5 * (interval[t] + interval[t + 1])
         for j in range(num_joints + 1):
@@ -61,8 +59,7 @@ def accelerate_kernel(rotation, translation, interval, sigma, width, spin, white
                 squared += value * value
             root = math.sqrt(1.0 + squared / (width * width))
             weight[t, j] = 1.0 / root
-            total += 2.0 * width * width * (root - 1.0)
-    return total
+            loss[t + 1] += 2.0 * width * width * (root - 1.0)
 
 
 @compile_kernel

@@ -52,6 +52,9 @@ class SequenceOptions:
 
     iterations: int = 6
     damping: float = 1.0
+    """First lambda of every frame, in units of the whitened normal matrix."""
+    shrink: float = 0.5
+    grow: float = 10.0
     tolerance: float = 1e-2
 
 
@@ -81,25 +84,27 @@ def solve_sequence(
     options = options or SequenceOptions()
     still = np.zeros(len(start), np.bool_) if held is None else held.numpy()
     coupling = Coupling(problem.layout, time, smoothness)
-    state, damping = problem.evaluate(start), options.damping
+    state, damping = problem.evaluate(start), np.full(len(start), options.damping)
     finite = torch.isfinite(state.loss)
     bend = coupling.measure(state.pose)
-    loss = _total(state, finite) + bend.loss
+    loss = _losses(state, finite, bend)
     for _ in range(options.iterations):
         delta = coupling.step(_rows(problem, state, finite), bend, still, damping)
         if delta is None:
-            damping *= 10.0
+            damping *= options.grow
             continue
         trial = problem.evaluate(problem.step(state.pose, delta))
         trial_bend = coupling.measure(trial.pose)
-        trial_loss = _total(trial, finite) + trial_bend.loss
-        if np.isfinite(trial_loss) and trial_loss < loss:
-            converged = 1 - trial_loss / loss < options.tolerance
-            state, bend, loss, damping = trial, trial_bend, trial_loss, damping * 0.2
-            if converged:
+        trial_loss = _losses(trial, finite, trial_bend)
+        # One frame that goes wrong is held back; the others go on. A NaN is not better.
+        better = trial_loss <= loss
+        gain = 1 - trial_loss.sum() / loss.sum()
+        if gain > 0:
+            state, bend, loss = trial, trial_bend, trial_loss
+            damping *= np.where(better, options.shrink, 1.0)
+            if gain < options.tolerance:
                 break
-        else:
-            damping *= 10.0
+        damping *= np.where(better, 1.0, options.grow)
     pose = state.pose
     if held is not None and held.any():
         # Exactly: a rotation times the rotation by nothing is the same only up to rounding.
@@ -109,8 +114,8 @@ def solve_sequence(
     return Solution(pose, state.loss, finite)
 
 
-def _total(state: State, finite: Bool[Tensor, "B"]) -> float:
-    return float(torch.where(finite, state.loss, 0.0).double().sum())
+def _losses(state: State, finite: Bool[Tensor, "B"], bend: "Bend") -> Float[np.ndarray, "B"]:
+    return torch.where(finite, state.loss, 0.0).double().numpy() + bend.loss
 
 
 def _rows(problem: Problem, state: State, finite: Bool[Tensor, "B"]) -> Rows:
@@ -125,8 +130,8 @@ def _rows(problem: Problem, state: State, finite: Bool[Tensor, "B"]) -> Rows:
 class Bend:
     """The accelerations of a sequence."""
 
-    loss: float
-    """Robust cost."""
+    loss: Float[np.ndarray, "B"]
+    """Robust cost of every frame's acceleration; the first and the last have none."""
     whitened: Float[np.ndarray, "M A 3"]
     """In sigmas, of the J joints and of the root's travel; M = B - 2."""
     weight: Float[np.ndarray, "M A"]
@@ -152,7 +157,8 @@ class Coupling:
         """Measure the accelerations of the poses."""
         shape = (max(len(pose) - 2, 0), pose.rotation.shape[1] + 1)
         whitened, weight = np.empty((*shape, 3)), np.empty(shape)
-        loss = accelerate_kernel(
+        loss = np.empty(len(pose))
+        accelerate_kernel(
             np.ascontiguousarray(pose.rotation.numpy()),
             np.ascontiguousarray(pose.translation.numpy()),
             self.interval,
@@ -161,6 +167,7 @@ class Coupling:
             np.empty((len(self.interval), shape[1], 3)),
             whitened,
             weight,
+            loss,
         )
         return Bend(loss, whitened, weight)
 
@@ -172,7 +179,7 @@ class Coupling:
         return precision[:, self.part], pull[:, self.part, self.axis]
 
     def step(
-        self, normal: Rows, bend: Bend, held: Bool[np.ndarray, "B"], damping: float
+        self, normal: Rows, bend: Bend, held: Bool[np.ndarray, "B"], damping: Float[np.ndarray, "B"]
     ) -> Float[Tensor, "B n"] | None:
         """Solve for one step of every column of the layout.
 
@@ -181,7 +188,7 @@ class Coupling:
         """
         layout, num_shifts = self.layout, self.layout.shifts.stop
         size = (len(held), len(self.part))
-        diagonal, near = np.full(size, damping), np.zeros(size)
+        diagonal, near = np.repeat(damping[:, None], size[1], 1), np.zeros(size)
         far, push = np.zeros(size), np.zeros(size)
         if len(held) >= 3:
             self._add(bend, diagonal, near, far, push)

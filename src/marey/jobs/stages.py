@@ -20,7 +20,7 @@ from marey.jobs.options import SolveOptions
 
 Table = Mapping[str, Any]
 
-_PEOPLE_REVISION, _FIT_REVISION = 1, 2
+_PEOPLE_REVISION, _FIT_REVISION = 2, 2
 
 _NETWORKS = {
     False: ("blazepose", "hand-landmarks"),
