@@ -56,6 +56,9 @@ class TriangulatedPoints:
     """Sum of squared residuals: in sigmas if the views' sigmas were given, else on z = 1."""
     inlier: Bool[np.ndarray, "C *points"]
     """The views that agree."""
+    ray_sigma: float
+    """Standard deviation of a ray's coordinate that the residuals speak of, all points together;
+    1 where the views' sigmas were given."""
 
     @property
     def sigma(self) -> Float[np.ndarray, "*points"]:
@@ -135,8 +138,8 @@ def triangulate(
 
     with ThreadPoolExecutor(options.workers) as pool:
         list(pool.map(solve, range(0, num_points, _CHUNK)))
-    if sigma is None:
-        spread *= _estimate_variance(misfit, inlier)
+    ray_variance = _estimate_variance(misfit, inlier) if sigma is None else 1.0
+    spread *= ray_variance
     full = spread[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(*shape, 3, 3)
     return TriangulatedPoints(
         position=position.reshape(*shape, 3),
@@ -144,6 +147,7 @@ def triangulate(
         error=error.reshape(shape),
         misfit=misfit.reshape(shape),
         inlier=inlier.T.reshape(num_views, *shape),
+        ray_sigma=ray_variance**0.5,
     )
 
 
@@ -151,9 +155,7 @@ def _points_first(array: Float[np.ndarray, "C P *rest"]) -> Float[np.ndarray, "P
     return np.ascontiguousarray(np.swapaxes(array, 0, 1), np.float64)
 
 
-def _estimate_variance(
-    misfit: Float[np.ndarray, "P"], inlier: Bool[np.ndarray, "P C"]
-) -> Float[np.ndarray, ""]:
+def _estimate_variance(misfit: Float[np.ndarray, "P"], inlier: Bool[np.ndarray, "P C"]) -> float:
     """Return the variance of a coordinate on z = 1: two per view, less three for the point."""
     freedom = np.where(np.isfinite(misfit), 2.0 * inlier.sum(1) - 3.0, 0.0)
-    return np.asarray(np.nansum(misfit) / max(freedom.sum(), 1.0))
+    return float(np.nansum(misfit) / max(freedom.sum(), 1.0))

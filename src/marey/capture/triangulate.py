@@ -1,0 +1,166 @@
+"""Image keypoints of several calibrated views to keypoints in the world, each with its sigma."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+
+from marey.core import Cameras, Keypoints2D, Keypoints3D
+from marey.core.errors import InputError
+from marey.geometry.projection import unproject_pixels
+from marey.geometry.rotation import quaternion_to_matrix
+from marey.geometry.triangulation import TriangulatedPoints, TriangulationOptions, triangulate
+
+_MIN_FREEDOM = 30.0
+"""Degrees of freedom of a keypoint's residuals below which they do not judge its sigma."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeypointOptions:
+    """How keypoints of people are triangulated."""
+
+    views: TriangulationOptions = field(default_factory=lambda: TriangulationOptions(in_front=True))
+    judge_sigma: bool = True
+    """Whether the residuals of a whole recording correct the sigmas that the views state: a
+    detector is rarely as precise as it believes, and no two keypoints are alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriangulatedKeypoints:
+    """Keypoints in the world and how they came about."""
+
+    keypoints: Keypoints3D
+    """`confidence` is the mean of the agreeing views', `sigma` that of a coordinate."""
+    covariance: Float[np.ndarray, "N T K 3 3"]
+    """m^2"""
+    error: Float[np.ndarray, "N T K"]
+    """Mean of half the distances on the plane z = 1 to the rays of the agreeing views."""
+    inlier: Bool[np.ndarray, "C N T K"]
+    """The views that agree."""
+    pixel_sigma: Float[np.ndarray, "C N T K"]
+    """What the views' own sigmas turned out to be, px."""
+
+
+def triangulate_keypoints(
+    keypoints: Keypoints2D,
+    cameras: Cameras,
+    *,
+    secondary: Bool[np.ndarray, "C"] | None = None,
+    options: KeypointOptions | None = None,
+) -> TriangulatedKeypoints:
+    """Triangulate everyone's keypoints.
+
+    Args:
+        keypoints: With a leading view axis; a person is the same person in every view, and times
+            are common to all.
+        cameras: The views.
+        secondary: Views that are asked only where too few others see a point.
+        options: Thresholds.
+
+    Raises:
+        InputError: If cameras and keypoints are not of the same views and frames.
+    """
+    options = options or KeypointOptions()
+    _check(keypoints, cameras)
+    position, confidence = keypoints.position, keypoints.confidence
+    rays, per_pixel = find_rays(cameras, position)
+    sigma = None
+    if keypoints.sigma is not None:
+        sigma = keypoints.sigma.astype(np.float64) * per_pixel[:, None, None, None]
+    moving = cameras.T_cam_world.shape[1] > 1
+    frame = np.broadcast_to(np.arange(position.shape[2])[:, None], position.shape[1:4])
+    found = triangulate(
+        rays,
+        np.where(np.isfinite(position).all(-1), confidence, 0.0),
+        make_extrinsics(cameras),
+        sigma=sigma,
+        moment=frame if moving else None,
+        secondary=secondary,
+        options=options.views,
+    )
+    scale = np.ones(position.shape[3])
+    if options.judge_sigma:
+        scale = _judge_sigma(found, given=sigma is not None)
+    covariance = found.covariance * np.square(scale)[:, None, None]
+    known = np.isfinite(found.position).all(-1)
+    total = np.where(found.inlier, np.nan_to_num(confidence), 0.0).sum(0)
+    mean = np.where(known, total / np.maximum(found.num_views, 1), 0.0)
+    spread = np.sqrt(np.trace(covariance, axis1=-2, axis2=-1) / 3)
+    return TriangulatedKeypoints(
+        keypoints=Keypoints3D(
+            skeleton=keypoints.skeleton,
+            people=keypoints.people,
+            time=keypoints.time,
+            position=found.position.astype(np.float32),
+            frame="world",
+            confidence=mean.astype(np.float32),
+            sigma=spread.astype(np.float32),
+        ),
+        covariance=covariance,
+        error=found.error,
+        inlier=found.inlier,
+        pixel_sigma=_pixel_sigma(keypoints, found.ray_sigma * scale, per_pixel),
+    )
+
+
+def _pixel_sigma(
+    keypoints: Keypoints2D, scale: Float[np.ndarray, "K"], per_pixel: Float[np.ndarray, "C"]
+) -> Float[np.ndarray, "C N T K"]:
+    if keypoints.sigma is not None:
+        return (keypoints.sigma * scale).astype(np.float32)
+    sigma = scale / per_pixel[:, None, None, None]
+    return np.broadcast_to(sigma, keypoints.confidence.shape).astype(np.float32)
+
+
+def find_rays(
+    cameras: Cameras, position: Float[np.ndarray, "C *points 2"]
+) -> tuple[Float[np.ndarray, "C *points 2"], Float[np.ndarray, "C"]]:
+    """Return where pixels' rays meet the plane z = 1, and how far a pixel reaches there."""
+    rays = np.empty(position.shape, np.float64)
+    for view, pixels in enumerate(position):
+        rays[view] = unproject_pixels(
+            torch.as_tensor(np.asarray(pixels, np.float64)),
+            torch.as_tensor(np.asarray(cameras.K[view], np.float64)),
+            torch.as_tensor(np.asarray(cameras.distortion[view], np.float64)),
+            model=cameras.model,
+        ).numpy()
+    focal = np.sqrt(cameras.K[:, 0, 0].astype(np.float64) * cameras.K[:, 1, 1])
+    return rays, 1 / focal
+
+
+def make_extrinsics(cameras: Cameras) -> Float[np.ndarray, "C M 3 4"]:
+    """Return the world-to-camera matrices (R | t)."""
+    pose = torch.as_tensor(np.asarray(cameras.T_cam_world, np.float64))
+    rotation = quaternion_to_matrix(pose[..., :4])
+    return torch.cat([rotation, pose[..., 4:].unsqueeze(-1)], -1).numpy()
+
+
+def _check(keypoints: Keypoints2D, cameras: Cameras) -> None:
+    num_views, num_poses = cameras.T_cam_world.shape[:2]
+    if keypoints.position.ndim != 5 or len(keypoints.position) != num_views:
+        raise InputError(
+            f"{num_views} cameras need keypoints with a leading axis of {num_views} views, not of "
+            f"shape {keypoints.position.shape}"
+        )
+    if num_poses not in (1, len(keypoints.time)):
+        raise InputError(
+            f"moving cameras with {num_poses} poses came with {len(keypoints.time)} frames of "
+            "keypoints; give one pose per frame"
+        )
+
+
+def _judge_sigma(found: TriangulatedPoints, *, given: bool) -> Float[np.ndarray, "K"]:
+    """Compare residuals with what the sigmas lead one to expect, keypoint by keypoint.
+
+    Given sigmas: the mean of squared whitened residuals over their degrees of freedom should be 1.
+    Not given: each keypoint's residuals against those of all.
+    """
+    freedom = np.where(np.isfinite(found.misfit), 2.0 * found.num_views - 3.0, 0.0)
+    misfit = np.nan_to_num(found.misfit)
+    axes = tuple(range(misfit.ndim - 1))
+    own, total = misfit.sum(axes), freedom.sum(axes)
+    common = misfit.sum() / max(freedom.sum(), 1.0)
+    expected = 1.0 if given else max(common, 1e-30)
+    ratio = np.where(total >= _MIN_FREEDOM, own / np.maximum(total, 1.0), common) / expected
+    return np.sqrt(np.where(freedom.sum() >= _MIN_FREEDOM, ratio, 1.0))
