@@ -19,6 +19,8 @@ from marey.models.hanet.config import HANetConfig, MaskMode, Representation
 from marey.models.hanet.inference import drop_unused, infer_config, rename_parameters
 from marey.models.hanet.network import HANet
 
+_ZIP, _PICKLE = b"PK\x03\x04", b"\x80\x02"
+"""How torch files begin, since version 1.6 and before."""
 # Checkpoints keep the best metric as a numpy number, which torch does not read by itself.
 # Its maker moved between versions of numpy; files name either place.
 _SCALAR = np.float64(0).__reduce__()[0]
@@ -130,13 +132,18 @@ def _check_names(expected: set[str], found: set[str]) -> None:
 def _read(path: Path) -> Any:
     if not path.is_file():
         raise InputError(f"{path} is no file; give a checkpoint")
-    mapped = zipfile.is_zipfile(path)
-    if mapped:
+    with path.open("rb") as file:
+        head = file.read(4)
+    zipped = head == _ZIP
+    if zipped:
         _check_archive(path)
+    elif not head.startswith(_PICKLE):
+        raise FormatError(f"{path} is no torch file; give the .pth.tar file of the training")
     try:
         with torch.serialization.safe_globals(_HARMLESS):
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
-    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, KeyError) as error:
+            # Mapped, the optimiser's state, three times the weights, is never read.
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except (pickle.UnpicklingError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
         reason = str(error).split("\n", 1)[0]
         raise FormatError(
             f"{path} is no torch checkpoint of plain weights ({reason}); give the .pth.tar file "

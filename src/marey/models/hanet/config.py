@@ -69,6 +69,9 @@ class HANetConfig:
     """Apply the layer norm that pre-norm models carry behind each level and never apply."""
     decoder: Literal["attention", "interpolation"] = "attention"
     """`interpolation` ends with the sampled frames' refinement, interpolated (an ablation)."""
+    detail: bool = False
+    """Let the decoder start from what the input itself does between sampled frames, added to the
+    interpolation, and not from straight lines (not in the paper): fast motion there survives."""
     joint_masking: float = 0.0
     """Probability with which a joint of a sampled frame is hidden in training (M-HANet)."""
 

@@ -111,7 +111,7 @@ def infer_config(
         flow=terms == 4,
         velocity=motion >= 2 * channels,
         acceleration=motion in (channels, 3 * channels),
-        weight_bias="motion.prev_v_embed.weight" in state or not motion,
+        weight_bias="motion.prev_v_embed.weight" in state or not (motion and decodes),
         encoder_norm=encoder_norm and pre_norm,
         decoder="attention" if decodes else "interpolation",
     )

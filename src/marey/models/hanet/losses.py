@@ -15,8 +15,6 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from marey.core.errors import ShapeError
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossOptions:
@@ -69,17 +67,8 @@ def hanet_loss(
         sampled: Which frames are sampled (`sampled_frames`).
         options: Weights; those of the released code if None.
         joint_channels: Channels per joint, for hard mining of joints.
-
-    Raises:
-        ShapeError: If the shapes differ.
     """
     options = options or LossOptions()
-    if not final.shape == refined.shape == target.shape or final.shape[1] != sampled.shape[-1]:
-        raise ShapeError(
-            f"final {tuple(final.shape)}, refined {tuple(refined.shape)} and target "
-            f"{tuple(target.shape)} must have one shape, and `sampled` "
-            f"{tuple(sampled.shape)} its frames"
-        )
     known = target.isfinite()
     target = torch.where(known, target, torch.zeros_like(target))
     visible = sampled.expand(final.shape[:2])[..., None].expand_as(known)

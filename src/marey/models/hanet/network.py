@@ -12,7 +12,7 @@ Shape letters: B windows, L frames, S sampled frames, T tokens (S or L), C chann
 """
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from marey.core.errors import ShapeError
@@ -114,7 +114,9 @@ class HANet(nn.Module):
                 f"{config.num_joints} joints as {config.representation}; got {tuple(x.shape)}"
             )
         check_window(x.shape[1], config.interval)
-        seen = look(x.to(self.encoder_embed.weight.dtype), config.interval)
+        # Poses stay float32 where the weights are bfloat16: it has 3 mm at a metre.
+        exact = torch.promote_types(self.encoder_embed.weight.dtype, torch.float32)
+        seen = look(x.to(exact), config.interval)
         if self.training and config.joint_masking:
             seen = mask_joints(
                 seen, probability=config.joint_masking, joint_channels=config.joint_channels
@@ -126,27 +128,36 @@ class HANet(nn.Module):
         refined = self.encoder_joints_embed(found) + seen.current
         between = interpolate(refined[:, :: config.interval // step], config.interval)
         final = between
+        if config.detail:
+            x = x.to(between.dtype)
+            final = final + (x - interpolate(x[:, :: config.interval], config.interval))
         if config.decoder == "attention":
-            final = self._decode(between, found, seen, step=step) + between
+            final = self._decode(final, found, seen, step=step) + final
         return final, (refined if every_frame else between)
 
     def _encode(self, seen: Seen, num_frames: int, *, step: int) -> Float[Tensor, "B T H"]:
         """Return the mean over the levels; tokens stand for every `step`-th frame."""
-        interval = self.config.interval
-        token = self.encoder_embed(flow_features(seen, flow=self.config.flow))
-        mask = None
-        if not self.config.attend_self:
-            mask = _not_self(num_frames, step, interval, token.device)
-        total = torch.zeros((), dtype=token.dtype, device=token.device)
+        config = self.config
+        features = flow_features(seen, flow=config.flow)
+        token = self.encoder_embed(features.to(self.encoder_embed.weight.dtype))
+        bias = None
+        if not config.attend_self:
+            bias = _not_self(num_frames, step, config.interval).to(token)
+        every, found = config.interval // step, []
         for level, layer in enumerate(self.encoder):
             position = _positions(num_frames, token)[::step]
-            token = layer(token, position, mask, every=interval // step)
-            if self.config.encoder_norm:
+            offset = self.offset_refine[level]
+            assert isinstance(layer, EncoderLayer) and isinstance(offset, nn.Linear)
+            if level + 1 == len(self.encoder) and not config.encoder_norm:
+                found.append(layer.forward_into(offset, token, position, bias, every=every))
+                break
+            token = layer(token, position, bias, every=every)
+            if config.encoder_norm:
                 token = self.encoder_norm[level](token)
-            total = total + self.offset_refine[level](token)
+            found.append(offset(token))
             if level + 1 < len(self.encoder):
                 token = self.projection[level](token)
-        return total / len(self.encoder)
+        return torch.stack(found).mean(0)
 
     def _decode(
         self,
@@ -156,23 +167,21 @@ class HANet(nn.Module):
         *,
         step: int,
     ) -> Float[Tensor, "B L C"]:
+        """Return what the decoder adds to the interpolation."""
         assert self.motion is not None
-        memory = self.motion_embed(torch.cat([found, self.motion(seen)], -1))
-        token = self.decoder_embed(between.mT).mT
+        dtype, interval = found.dtype, self.config.interval
+        memory = self.motion_embed(torch.cat([found, self.motion(seen).to(dtype)], -1))
+        bias = None
+        if self.config.mask == "additive_int":
+            hidden = ~sampled_frames(between.shape[1], interval, memory.device)
+            bias = hidden.to(dtype)[None]
+        elif step != interval:
+            memory, step = memory[:, ::interval], interval
+        token = self.decoder_embed(between.to(dtype).mT).mT
         position = _positions(between.shape[1], token)
-        hidden = None
-        if step != self.config.interval:
-            hidden = ~sampled_frames(between.shape[1], self.config.interval, token.device)[None]
-            hidden = hidden.to(token.dtype)
-            if self.config.mask == "bool":
-                memory, step, hidden = (
-                    memory[:, :: self.config.interval],
-                    self.config.interval,
-                    None,
-                )
         key = memory + position[::step]
         for layer in self.decoder:
-            token = layer(token, position, memory, key, hidden)
+            token = layer(token, position, memory, key, bias)
         return self.decoder_joints_embed(self.decoder_norm(token))
 
 
@@ -187,10 +196,8 @@ def _positions(num_frames: int, like: Float[Tensor, "B T D"]) -> Float[Tensor, "
     return sine_positions(num_frames, like.shape[-1]).to(like)
 
 
-def _not_self(
-    num_frames: int, step: int, interval: int, device: torch.device
-) -> Bool[Tensor, "T S"]:
-    """Return which token may look at which sampled frame: all but itself."""
-    token = torch.arange(0, num_frames, step, device=device)
-    sampled = torch.arange(0, num_frames, interval, device=device)
-    return token[:, None] != sampled
+def _not_self(num_frames: int, step: int, interval: int) -> Float[Tensor, "T S"]:
+    """Return minus infinity where a token would look at its own frame, 0 elsewhere."""
+    token = torch.arange(0, num_frames, step)
+    sampled = torch.arange(0, num_frames, interval)
+    return torch.where(token[:, None] == sampled, -torch.inf, 0.0)

@@ -116,8 +116,8 @@ def read_config(path: Path) -> HANetConfig:
 
 def _typed(value: Any, kind: Any, name: str, path: Path) -> Any:
     """Return a value from JSON as what a field is; names of joints come as a list."""
-    if get_origin(kind) is tuple and isinstance(value, list):
-        if all(isinstance(entry, str) for entry in value):
+    if get_origin(kind) is tuple:
+        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
             return tuple(value)
     elif get_origin(kind) is Literal:
         if value in get_args(kind):
