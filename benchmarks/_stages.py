@@ -14,8 +14,8 @@ from pathlib import Path
 from threading import Lock
 
 from marey.body import load_body
+from marey.capture.followed import TrackOptions
 from marey.capture.pipeline import CaptureOptions, Timings, fit_people, see_people
-from marey.capture.track import TrackOptions
 from marey.io.take import write_take
 from marey.io.video import probe_clip, read_frames
 from marey.jobs.options import SolveOptions

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from marey.capture.track import PeopleTracker, TrackOptions
+from marey.capture.followed import TrackOptions
+from marey.capture.track import PeopleTracker
 from marey.core import load_skeleton
 from marey.models.protocols import PersonBoxes, PersonLandmarks
 
@@ -194,6 +195,23 @@ def test_who_is_lost_by_the_crop_is_found_again_where_they_were():
             tracker.push(frame, frame / FPS, world.picture(frame))
         (person,) = tracker.finish(FPS)
     assert np.isfinite(centres(person)).all()
+
+
+def test_a_follower_that_stays_on_whoever_was_hidden_gives_the_body_back():
+    """Blue stands behind red from frame 10 on; at frame 20 red is gone and blue seen again."""
+
+    def place(t):
+        red = {"red": (max(300 - 20 * t, 100), 50)} if t < 20 else {}
+        return red | ({} if 10 <= t < 20 else {"blue": (110, 55)})
+
+    people, _ = follow(World([place(t) for t in range(50)], COLOURS), detect_every=3, memory=3.0)
+    x = [centres(person)[:, 0] for person in people]
+    assert [person.start for person in people] == [0, 0]
+    red, blue = sorted(x, key=len)
+    # Nobody took the few frames for red's: all of them are blue's now.
+    assert len(red) <= 20
+    assert np.isfinite(blue[20:]).all() and len(blue) == 50
+    np.testing.assert_allclose(blue[20:], 130, atol=1)
 
 
 def test_whoever_turns_round_on_the_spot_keeps_the_name():

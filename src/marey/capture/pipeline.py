@@ -18,11 +18,12 @@ from jaxtyping import Float
 from marey.body import Body
 from marey.capture.everyone import InMemory, find_world_of, fit_everyone
 from marey.capture.fit_body import FitOptions
+from marey.capture.followed import FollowedPerson, TrackOptions
 from marey.capture.observe import PinholeView
 from marey.capture.people import name_people, to_person
 from marey.capture.place_in_world import to_world
 from marey.capture.shots import ShotCutFinder
-from marey.capture.track import FollowedPerson, PeopleTracker, TrackOptions
+from marey.capture.track import PeopleTracker
 from marey.capture.world import World
 from marey.core import Cameras, Clip, Person, Skeleton, Take, Tracks
 from marey.core.errors import NothingFoundError

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from marey.body import load_body
+from marey.capture.followed import TrackOptions
 from marey.capture.observe import PinholeView
 from marey.capture.pipeline import CaptureOptions, Timings, fit_people, see_people
-from marey.capture.track import TrackOptions
 from marey.core import Clip, Take
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
