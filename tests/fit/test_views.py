@@ -1,5 +1,7 @@
 """Many views: finite differences, OpenCV as an oracle, and one view as the plain cost."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -134,3 +136,43 @@ def test_cameras_of_a_take_become_rays():
     laid = make_rays(cameras)
     assert laid.rotation.shape == (1, 2, 3, 3)
     torch.testing.assert_close(laid.translation[0, 1], torch.tensor([1.0, 2.0, 3.0]))
+
+
+@pytest.mark.parametrize("kernel", ["none", "huber", "geman-mcclure"])
+@pytest.mark.parametrize("moving", [False, True])
+@pytest.mark.parametrize("lens", LENSES)
+def test_compiled_forces_are_the_plain_ones(lens, moving, kernel):
+    whole = replace(cost(lens, moving=moving), kernel=kernel)
+    # Some points lie behind some cameras, some residuals beyond the kernel's width.
+    points = POINTS_IN_WORLD - torch.tensor([0.0, 0.0, 4.0])
+    ours, plain = whole.pull(points), whole.plain_pull(points)
+    for name in ("loss", "gradient", "hessian"):
+        torch.testing.assert_close(getattr(ours, name), getattr(plain, name))
+
+
+def test_some_points_of_a_chain():
+    whole = cost("plain")
+    part = replace(
+        whole,
+        observed=whole.observed[:, :, [1, 3]],
+        weight=whole.weight[:, :, [1, 3]],
+        point=torch.tensor([1, 3]),
+    )
+    few = add_up([part.pull(POINTS_IN_WORLD)], POINTS_IN_WORLD)
+    every = add_up([whole.pull(POINTS_IN_WORLD)], POINTS_IN_WORLD)
+    torch.testing.assert_close(few.gradient[:, [1, 3]], every.gradient[:, [1, 3]])
+    assert (few.gradient[:, [0, 2, 4]] == 0).all()
+
+
+def test_what_is_not_seen_is_not_read():
+    whole = cost("fisheye")
+    weight = whole.weight.clone()
+    weight[1, 2, 3] = 0.0
+    blind = replace(whole, weight=weight, observed=whole.observed.clone())
+    expected = blind.pull(POINTS_IN_WORLD)
+    blind.observed[1, 2, 3] = torch.nan
+    ours = blind.pull(POINTS_IN_WORLD)
+    for name in ("loss", "gradient", "hessian"):
+        assert torch.equal(getattr(ours, name), getattr(expected, name))
+    blind.observed[1, 2, 4] = torch.nan
+    assert blind.pull(POINTS_IN_WORLD).loss.isnan().tolist() == [False, True, False]
