@@ -1,32 +1,22 @@
-"""Wrist and fingers of one hand, fitted to its 21 keypoints while the body is held.
+"""Wrist and fingers of one hand of a person in one view, fitted while the body is held.
 
-The second of the two stages HardMo's supplement describes: the body has placed the elbow, which
-is the root of the hand's chain and does not move here. Where a hand is not seen, its wrist keeps
-the body's answer and the fingers go to rest through the sequence prior.
+The second of the two stages HardMo's supplement describes (`fit.parts` does the work): the body
+has placed the elbow, which does not move here. Where a hand is not seen, its wrist keeps the
+body's answer and the fingers go to rest through the sequence prior.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from marey.capture.observe import Observation, PinholeView
-from marey.capture.spans import runs
 from marey.core.scratch import Scratch, chunks
-from marey.fit.chain import Chain, exp_so3, log_so3
-from marey.fit.costs import RotationPrior
-from marey.fit.frames import LmOptions
-from marey.fit.limits import rotation_prior
-from marey.fit.problem import Problem, pose_columns
-from marey.fit.sequence import Smoothness
-from marey.fit.windows import allocate_poses, solve_single, solve_windows
-
-_WRIST_ACCELERATION = 80.0
-_FINGER_ACCELERATION = 60.0
-_MIN_POINTS = 8
+from marey.fit.costs import RelativePoints, Reprojection
+from marey.fit.parts import Part, draw_to_typical, rest_rotations, solve_part
+from marey.fit.windows import allocate_poses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +33,7 @@ class Arm:
 
 
 def solve_hand(
-    chain: Chain,
+    hand: Part,
     observation: Observation,
     arm: Arm,
     *,
@@ -56,8 +46,8 @@ def solve_hand(
     """Fit one hand over a person's span.
 
     Args:
-        chain: The hand chain: elbow, wrist, fingers.
-        observation: The hand's keypoints in the chain's order.
+        hand: Elbow, wrist and what hangs below.
+        observation: The hand's keypoints in the order of its points.
         arm: Where the body's fit holds the hand.
         view: The camera.
         time: Time of each frame, s.
@@ -70,54 +60,30 @@ def solve_hand(
         not solved.
     """
     scratch = scratch or Scratch()
-    rest = exp_so3(rotation_prior(chain.joints).mean)
-    poses = allocate_poses(scratch, "poses", len(time), len(chain.joints), arm.shape)
+    rest, num_joints = rest_rotations(hand), len(hand.chain.joints)
+    poses = allocate_poses(scratch, "poses", len(time), num_joints, arm.shape)
     seen = np.zeros(len(time), bool)
     for frames in chunks(len(time)):
         poses.rotation[frames] = rest
         poses.rotation[frames, 0] = arm.elbow_rotation[frames]
         poses.rotation[frames, 1] = arm.wrist[frames]
         poses.translation[frames] = arm.elbow_position[frames]
-        seen[frames] = ((observation.image_weight[frames] > 0).sum(1) >= _MIN_POINTS).numpy()
-    seen &= solved
-    if not seen.any():
-        advance(len(time))
-        for gap in runs(~solved):
-            poses.rotation[gap] = torch.nan
-        return poses.rotation
-    prior, active = _make_prior(chain, arm.wrist), pose_columns(chain, chain.joints[1:], root=False)
-    points = list(range(len(chain.points)))
+        seen[frames] = hand.judge(observation.image_weight[frames])
+    points = list(range(len(hand.chain.points)))
 
-    def problem_of(frames: Tensor | slice) -> Problem:
+    def costs_of(frames: Tensor | slice) -> tuple[Reprojection, RelativePoints]:
         # The pages of the frames before are not needed any more.
         scratch.release()
         part = observation.take(frames)
-        costs = (part.reprojection(view), part.relative(points))
-        return Problem(chain=chain, costs=costs, prior=prior, active=active)
+        return part.reprojection(view), part.relative(points)
 
-    solve_single(problem_of, poses, seen, LmOptions(iterations=15))
-    solve_windows(
-        problem_of,
+    solve_part(
+        draw_to_typical(hand, arm.wrist),
+        costs_of,
         poses,
-        time,
+        time=time,
         solved=solved,
-        smoothness=_smoothness(chain),
+        seen=seen,
         advance=advance,
     )
     return poses.rotation
-
-
-def _make_prior(chain: Chain, wrist: Float[Tensor, "L 3 3"]) -> RotationPrior:
-    prior = rotation_prior(chain.joints)
-    # The body's wrist, decided by the knuckles alone, is only a start; the mean stays anatomical,
-    # drawn half-way to the body's typical answer so that a hidden hand does not snap to rest.
-    parts = [wrist[frames] for frames in chunks(len(wrist))]
-    vectors = [log_so3(part[torch.isfinite(part).all(-1).all(-1)]) for part in parts]
-    prior.mean[1] = 0.5 * prior.mean[1] + 0.5 * torch.cat(vectors).median(0).values
-    return prior
-
-
-def _smoothness(chain: Chain) -> Smoothness:
-    fingers = len(chain.joints) - 2
-    sigma = [_WRIST_ACCELERATION] * 2 + [_FINGER_ACCELERATION] * fingers
-    return Smoothness(joint_sigma=torch.tensor(sigma))

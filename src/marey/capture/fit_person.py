@@ -17,7 +17,8 @@ from marey.capture.spans import Presence, bridge_gaps
 from marey.core import BodyMotion, Keypoints2D, Keypoints3D
 from marey.core.scratch import Scratch, chunks
 from marey.fit.chain import Chain, Pose, place
-from marey.fit.chains import body_chain, hand_chain
+from marey.fit.chains import body_chain
+from marey.fit.parts import LEFT_HAND, RIGHT_HAND, Part, make_part
 from marey.fit.threads import side_by_side
 
 CORE = tuple(
@@ -29,6 +30,7 @@ CORE = tuple(
 _MIN_CORE = 5
 _MIN_CONFIDENCE = 0.3
 _BRIDGED_CONFIDENCE = 0.1
+_HANDS = {"left": LEFT_HAND, "right": RIGHT_HAND}
 _HAND_SIGMA = (0.015, 0.015, 0.025)
 
 
@@ -38,14 +40,15 @@ class Bodies:
 
     body: Body
     trunk: Chain
-    hands: dict[str, Chain]
+    hands: dict[str, Part]
+    """By side; a body may have neither fingers nor finger tips."""
 
 
 def make_bodies(body: Body) -> Bodies:
     """Cut a body into the chains the fit moves."""
-    fingers = all(f"{side}_index1" in body.rig.joints for side in ("left", "right"))
-    hands = {side: hand_chain(body, side) for side in ("left", "right")} if fingers else {}
-    return Bodies(body, body_chain(body), hands)
+    hands = {side: make_part(body, stage) for side, stage in _HANDS.items()}
+    found = {side: part for side, part in hands.items() if part is not None}
+    return Bodies(body, body_chain(body), found)
 
 
 def fit_person(
@@ -99,10 +102,12 @@ def fit_person(
     arms = _place_arms(bodies, pose, scratch)
 
     def fit_hand(side: str) -> Float[Tensor, "L J 3 3"]:
-        own, chain = scratch.part(side), bodies.hands[side]
-        seen = observe(chain, keypoints2d, keypoints3d, view, space_sigma=_HAND_SIGMA, scratch=own)
+        own, hand = scratch.part(side), bodies.hands[side]
+        seen = observe(
+            hand.chain, keypoints2d, keypoints3d, view, space_sigma=_HAND_SIGMA, scratch=own
+        )
         return solve_hand(
-            chain,
+            hand,
             seen,
             arms[side],
             view=view,
@@ -171,7 +176,7 @@ def _gather(
     for frames in chunks(len(pose)):
         rotation = _whole_body(bodies, pose[frames])
         for side, hand in hands.items():
-            columns = [bodies.body.rig.index(name) for name in bodies.hands[side].joints[1:]]
+            columns = [bodies.body.rig.index(name) for name in bodies.hands[side].chain.joints[1:]]
             rotation[:, columns] = hand[frames, 1:]
         root[frames], joints[frames] = _root(pose[frames]), _quaternions(rotation)
         scratch.release()

@@ -1,0 +1,252 @@
+"""Refine a motion on whole-body keypoints: body, then feet and hands, each with the rest held.
+
+What a regressor or a fit to body keypoints leaves undecided (which way a foot points, whether a
+hand is open) is decided by feet and hands themselves. `parts` says what each stage moves.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from marey.body import Body
+from marey.core import BodyMotion, Cameras, Keypoints2D
+from marey.core.errors import InputError, ShapeError
+from marey.core.scratch import chunks
+from marey.fit.chain import Chain, Pose, place
+from marey.fit.chains import body_chain
+from marey.fit.parts import (
+    HANDS,
+    HARD_CASES,
+    Part,
+    Stage,
+    draw_to_typical,
+    make_part,
+    part_problem,
+    rest_rotations,
+    solve_part,
+)
+from marey.fit.threads import one_thread_each
+from marey.fit.uncertainty import joint_sigmas
+from marey.fit.views import ViewReprojection, make_rays
+from marey.fit.windows import WindowOptions
+from marey.geometry.rotation import matrix_to_quaternion, quaternion_to_matrix
+
+_SIGMA_PX = 4.0
+"""Standard deviation of a keypoint that says nothing of its own."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refined:
+    """A motion after some stages."""
+
+    motion: BodyMotion
+    sigma: Float[np.ndarray, "N T J 3"]
+    """Standard deviation of every joint of the rig about its own axes, rad, given what the last
+    stage that moved it held; NaN where none did."""
+    seen: dict[str, Bool[np.ndarray, "N T"]]
+    """Stage name to the frames in which enough of its points were seen to solve it."""
+
+
+def refine_motion(
+    body: Body,
+    motion: BodyMotion,
+    keypoints: Keypoints2D,
+    cameras: Cameras,
+    *,
+    stages: Sequence[Stage] = HARD_CASES,
+    in_sequence: bool = True,
+    options: WindowOptions | None = None,
+) -> Refined:
+    """Refine poses on the keypoints of calibrated views, stage by stage; shapes stay.
+
+    Args:
+        body: The motion's body.
+        motion: First poses in the world; NaN where a person is absent, who stays absent.
+        keypoints: Of the same people and times in C views, or in one without the axis of views;
+            points with names of COCO-WholeBody count. Without sigma they are trusted to 4 px.
+        cameras: The views; still, or with a pose for every frame.
+        stages: What to do, in order. A stage that the body lacks (a rig without feet) is left out.
+        in_sequence: Whether frames are neighbours in time and accelerations are small; else every
+            frame is solved on its own.
+        options: How a long sequence is cut.
+
+    Raises:
+        ShapeError: If people, frames, views or joints do not agree.
+        InputError: If a stage comes twice.
+    """
+    _check(body, motion, keypoints, cameras, stages)
+    views = _Views(keypoints, cameras)
+    root, joints = motion.T_world_root.copy(), motion.R_parent_joint.copy()
+    sigma = np.full((*joints.shape[:3], 3), np.nan, np.float32)
+    solved = motion.confidence > 0
+    solved &= np.isfinite(root).all(-1) & np.isfinite(joints).all((-1, -2))
+    parts = [part for part in (make_part(body, stage) for stage in stages) if part is not None]
+    seen = {part.stage.name: np.zeros(solved.shape, bool) for part in parts}
+    time = motion.time if in_sequence and len(motion.time) > 1 else None
+    with one_thread_each(), torch.inference_mode():
+        for person in range(len(motion.people)):
+            state = _State(body, motion.shape[person], root[person], joints[person], sigma[person])
+            for part in parts:
+                costs = views.of(person, part.chain)
+                enough = views.judge(person, part) & solved[person]
+                seen[part.stage.name][person] = enough
+                _run(part, state, costs, time, solved[person], enough, options)
+    changed = replace(motion, T_world_root=root, R_parent_joint=joints)
+    return Refined(motion=changed, sigma=sigma, seen=seen)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """One person's motion, changed in place by every stage."""
+
+    body: Body
+    shape: Float[np.ndarray, "S"]
+    root: Float[np.ndarray, "T 7"]
+    joints: Float[np.ndarray, "T J 4"]
+    sigma: Float[np.ndarray, "T J 3"]
+
+    def locals(self, chain: Chain, frames: slice | None = None) -> Float[Tensor, "T C 3 3"]:
+        """Local rotations of a chain's joints; of the root, in the world."""
+        frames = frames or slice(None)
+        whole = np.concatenate([self.root[frames, None, :4], self.joints[frames]], 1)
+        columns = [self.body.joint_names.index(name) for name in chain.joints]
+        return quaternion_to_matrix(torch.from_numpy(whole[:, columns]))
+
+    def start(self, part: Part) -> Pose:
+        """Return first poses of a part, its root where the body has it."""
+        rotation = self.locals(part.chain)
+        translation = torch.from_numpy(self.root[:, 4:].copy())
+        shape = torch.from_numpy(self.shape).expand(len(rotation), -1)
+        if part.stage.carrier is None:
+            return Pose(rotation, translation, shape)
+        trunk = body_chain(self.body)
+        carrier = trunk.index(part.stage.carrier)
+        for frames in chunks(len(rotation)):
+            pose = Pose(self.locals(trunk, frames), translation[frames], shape[frames])
+            placed = place(trunk, pose)
+            rotation[frames, 0] = placed.rotation[:, carrier]
+            translation[frames] = placed.joints[:, carrier]
+        if part.stage in HANDS:
+            # Fingers that nobody has looked at yet are flat; half curled is nearer to all hands.
+            rotation[:, 2:] = rest_rotations(part)[2:]
+        return Pose(rotation, translation, shape)
+
+    def keep(self, part: Part, poses: Pose, chosen: Bool[np.ndarray, "T"]) -> None:
+        """Take over what a part has found."""
+        found = matrix_to_quaternion(poses.rotation[chosen]).numpy()
+        if part.stage.carrier is None:
+            self.root[chosen, :4] = found[:, 0]
+            self.root[chosen, 4:] = poses.translation[chosen].numpy()
+        for row, name in enumerate(part.chain.joints[1:], start=1):
+            column = self.body.joint_names.index(name) - 1
+            self.joints[chosen, column] = found[:, row]
+
+    def keep_sigma(self, part: Part, frames: np.ndarray, sigma: Float[Tensor, "B C 3"]) -> None:
+        """Take over how well a part's joints are known."""
+        for row, name in enumerate(part.chain.joints[1:], start=1):
+            column = self.body.joint_names.index(name) - 1
+            self.sigma[frames, column] = sigma[:, row].numpy()
+
+
+def _run(
+    part: Part,
+    state: _State,
+    costs: "_Costs",
+    time: Float[np.ndarray, "T"] | None,
+    solved: Bool[np.ndarray, "T"],
+    seen: Bool[np.ndarray, "T"],
+    options: WindowOptions | None,
+) -> None:
+    if not seen.any():
+        return
+    poses = state.start(part)
+    if part.stage in HANDS:
+        part = draw_to_typical(part, poses.rotation[:, 1])
+    solve_part(part, costs, poses, time=time, solved=solved, seen=seen, options=options)
+    # In a sequence the neighbours say something of a frame in which nothing was seen.
+    chosen = seen if time is None else solved
+    state.keep(part, poses, chosen)
+    for rows in torch.from_numpy(np.flatnonzero(chosen)).split(256):
+        sigma = joint_sigmas(part_problem(part, costs(rows)), poses[rows])
+        state.keep_sigma(part, rows.numpy(), sigma)
+
+
+@dataclass(frozen=True, slots=True)
+class _Costs:
+    """Makes the measurements of some frames of one person, by a chain's points."""
+
+    views: "_Views"
+    person: int
+    columns: list[int]
+
+    def __call__(self, frames: Tensor | slice) -> tuple[ViewReprojection]:
+        observed, weight = self.views.gather(self.person, self.columns, frames)
+        return (
+            ViewReprojection(observed=observed, weight=weight, rays=self.views.rays[frames]),
+        )
+
+
+class _Views:
+    """Keypoints of calibrated views, laid out as the solver wants them."""
+
+    def __init__(self, keypoints: Keypoints2D, cameras: Cameras):
+        self.keypoints, self.rays = keypoints, make_rays(cameras)
+        lead = keypoints.position.ndim == 5
+        self.position = keypoints.position if lead else keypoints.position[None]
+        confidence = keypoints.confidence if lead else keypoints.confidence[None]
+        sigma = np.full_like(confidence, _SIGMA_PX)
+        if keypoints.sigma is not None:
+            sigma = keypoints.sigma if lead else keypoints.sigma[None]
+        known = np.isfinite(self.position).all(-1) & (confidence > 0)
+        known &= np.isfinite(sigma) & (sigma > 0)
+        self.weight = np.where(known, 1 / np.where(known, sigma, 1.0), 0.0).astype(np.float32)
+
+    def of(self, person: int, chain: Chain) -> _Costs:
+        names = self.keypoints.skeleton.keypoints
+        return _Costs(self, person, [names.index(n) if n in names else -1 for n in chain.points])
+
+    def judge(self, person: int, part: Part) -> Bool[np.ndarray, "T"]:
+        """Tell where enough of a part's points are seen in some view."""
+        columns = self.of(person, part.chain).columns
+        parts = chunks(self.weight.shape[2])
+        return np.concatenate(
+            [part.judge(self.gather(person, columns, f)[1].amax(1)) for f in parts]
+        )
+
+    def gather(
+        self, person: int, columns: list[int], frames: Tensor | slice
+    ) -> tuple[Float[Tensor, "B C K 2"], Float[Tensor, "B C K"]]:
+        rows = frames if isinstance(frames, slice) else frames.numpy()
+        position = self.position[:, person][:, rows][:, :, columns]
+        weight = self.weight[:, person][:, rows][:, :, columns]
+        weight = np.where(np.array(columns) < 0, np.float32(0), weight)
+        seen = np.where(weight[..., None] > 0, position, 0.0).astype(np.float32)
+        return torch.from_numpy(seen).transpose(0, 1), torch.from_numpy(weight).transpose(0, 1)
+
+
+def _check(
+    body: Body,
+    motion: BodyMotion,
+    keypoints: Keypoints2D,
+    cameras: Cameras,
+    stages: Sequence[Stage],
+) -> None:
+    shape = keypoints.position.shape[:-2]
+    wanted = (len(cameras.names), len(motion.people), len(motion.time))
+    if shape not in (wanted, wanted[1:]) or (len(shape) == 2 and wanted[0] != 1):
+        raise ShapeError(
+            f"keypoints of (views, people, frames) {shape} do not go with {wanted[0]} cameras and "
+            f"a motion of {wanted[1]} people over {wanted[2]} frames"
+        )
+    if motion.R_parent_joint.shape[2] != body.num_joints:
+        raise ShapeError(
+            f"the motion has {motion.R_parent_joint.shape[2]} joints, {body.name} has "
+            f"{body.num_joints}; give the body the motion was made for"
+        )
+    names = [stage.name for stage in stages]
+    if len(set(names)) < len(names):
+        raise InputError(f"a stage comes twice in {', '.join(names)}; run refine_motion again")
