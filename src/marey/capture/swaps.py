@@ -73,11 +73,10 @@ def undo_swaps(
         space: The same person's landmarks in the same skeleton; they are changed.
         release: Called between chunks of frames.
     """
-    height = _height(image)
+    height = _height(image, release)
     swapped = []
     for deciding, _ in _LIMBS:
-        swapped.append(_find_swaps(image, space, deciding, height))
-        release()
+        swapped.append(_find_swaps(image, space, deciding, height, release))
     touched = np.logical_or.reduce(swapped)
     for frames in chunks(len(touched)):
         if not touched[frames].any():
@@ -92,7 +91,7 @@ def undo_swaps(
     return touched
 
 
-def _height(image: Keypoints2D) -> float:
+def _height(image: Keypoints2D, release: Callable[[], None]) -> float:
     # Whether a face was looked for must not matter to the limbs.
     body = [k for k, name in enumerate(image.skeleton.keypoints) if name not in FACE_POINTS]
     heights = []
@@ -104,12 +103,17 @@ def _height(image: Keypoints2D) -> float:
         tall = np.nanmax(y[seen], 1) - np.nanmin(y[seen], 1)
         wide = np.nanmax(x[seen], 1) - np.nanmin(x[seen], 1)
         heights.append(np.maximum(tall, wide))
+        release()
     every = np.concatenate(heights)
     return max(float(np.median(every)), 1.0) if len(every) else 1.0
 
 
 def _find_swaps(
-    image: Keypoints2D, space: Keypoints3D, parts: tuple[str, ...], height: float
+    image: Keypoints2D,
+    space: Keypoints3D,
+    parts: tuple[str, ...],
+    height: float,
+    release: Callable[[], None],
 ) -> Bool[np.ndarray, "L"]:
     skeleton = image.skeleton
     names = [part for part in parts if f"left_{part}" in skeleton.keypoints]
@@ -128,6 +132,7 @@ def _find_swaps(
                 for crossed in (False, True)
             ]
         )
+        release()
     straight, crossed = (np.concatenate(parts) for parts in zip(*prices, strict=True))
     return _cheapest_reading(straight, crossed)
 
