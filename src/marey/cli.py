@@ -8,7 +8,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
@@ -121,7 +121,8 @@ class Import:
 
     file: tyro.conf.Positional[Path]
     """The file to read: .bvh, .glb (of marey), .npz (AMASS or MediaPipe), .npy (MediaPipe), .trc,
-    .c3d, .csv or .parquet (of marey), .json (COCO), or a folder of OpenPose's JSON files."""
+    .c3d, .csv or .parquet (of marey), .json (COCO), a folder of OpenPose's JSON files, or results
+    of other programs (.pkl, .pt, .npz, .json): PHALP, WHAM, GVHMR, ROMP, VIBE and more."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The take to write (default: NAME.take in the current folder)."""
     video: Path | None = None
@@ -134,6 +135,9 @@ class Import:
     """Which axis of a .bvh (y unless said) or .c3d (z unless said) points up."""
     body: str | None = None
     """The body an AMASS .npz moves: your own SMPL-H (SMPL, SMPL-X) file, or marey-h."""
+    format: str | None = None
+    """The program that wrote the file, where its content does not tell: phalp, wham, wham-camera,
+    gvhmr, gvhmr-camera, romp, vibe, glamr, sam3d-body, mmpose, alphapose, detectron2, ..."""
     talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
 
     def run(self) -> None:
@@ -146,6 +150,7 @@ class Import:
             size=self.size,
             up=self.up,
             body=self.body,
+            format=self.format,
             talk=self.talk,
         )
 
@@ -198,7 +203,8 @@ class Evaluate:
     """
 
     predictions: tyro.conf.Positional[Path]
-    """A file of poses (.npz of marey.evaluate.write_poses), a folder of such files, or a take."""
+    """A file of poses (.npz of marey.evaluate.write_poses), a folder of such files, a take, or
+    another program's results (see import); joints of their own are measured as they are."""
     truth: tyro.conf.Positional[Path]
     """The true poses, in a file of one of these kinds."""
     protocol: str
@@ -215,6 +221,8 @@ class Evaluate:
     """An earlier metrics.json to show beside the new one."""
     force: bool = False
     """Compare even results of different protocols."""
+    format: str | None = None
+    """The program that wrote the predictions, where their content does not tell, see import."""
     talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
 
     def run(self) -> None:
@@ -229,6 +237,7 @@ class Evaluate:
             allow_missing=self.allow_missing,
             against=self.compare,
             force=self.force,
+            format=self.format,
             talk=self.talk,
         )
 

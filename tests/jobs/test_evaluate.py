@@ -133,4 +133,4 @@ def test_a_folder_of_nothing(files, capsys):
     (files / "ours.npz").mkdir()
     with pytest.raises(SystemExit):
         _run(files)
-    assert "a folder of them, or a .take" in capsys.readouterr().err
+    assert "a folder of them, a .take" in capsys.readouterr().err

@@ -102,7 +102,7 @@ def test_a_video_lends_its_clock_and_size(tmp_path):
 def test_a_shorter_video_is_another_one(tmp_path):
     marey.export(make_take(), tmp_path / "a.openpose")
     write_video(tmp_path / "a.mp4", np.zeros((3, 48, 64, 3), np.uint8), frame_rate=12.5)
-    with pytest.raises(InputError, match=r"7 frames of keypoints, but a\.mp4 has only 3"):
+    with pytest.raises(InputError, match=r"7 frames in the file, but a\.mp4 has only 3"):
         import_take(tmp_path / "a.openpose", video=tmp_path / "a.mp4")
 
 

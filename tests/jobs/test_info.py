@@ -452,7 +452,7 @@ def test_unknown_kinds_name_the_known_ones(tmp_path):
         "/scene.fbx is of no kind that marey knows; it reads videos, images and folders of them, "
         ".take folders, .bvh, .glb, .npz (AMASS, MediaPipe, bodies), .trc, .c3d, .json (COCO), "
         "folders of OpenPose, .npy (MediaPipe), .csv, .parquet, .pkl (bodies), .onnx and "
-        ".safetensors"
+        ".safetensors, and other programs' results (.pkl, .pt, .npz, .json)"
     )
 
 

@@ -8,12 +8,16 @@ from marey.core.errors import InputError
 from marey.evaluate.poses import PoseSequence, PoseSet
 
 _RIG_JOINTS = "smpl-45"
+FAMILY = ("smpl", "smplh", "smplx")
+"""Bodies that are named in files, but whose own file is licensed and not given."""
 
 
 def poses_of_take(take: Take, *, unit: str, name: str) -> PoseSet:
     """Return a take's people as poses: joints in the world (`m`) or keypoints of a view (`px`).
 
-    Frames are counted on the take's clock, from 0.
+    Frames are counted on the take's clock, from 0. Where people have no motion, or one of a body
+    that is not at hand (other programs' results without their licensed body), their points in space
+    are measured as they are, in their own axes.
 
     Args:
         take: The take.
@@ -24,8 +28,11 @@ def poses_of_take(take: Take, *, unit: str, name: str) -> PoseSet:
         NothingFoundError: If the take has no motion or no keypoints.
         InputError: If its joints have no counterpart among SMPL's.
     """
-    points = take.keypoints2d() if unit == "px" else joint_trajectories(take.motion)
-    position, confidence, skeleton = _named(points, name)
+    if unit != "px" and not _can_be_posed(take):
+        position, confidence, skeleton = _stated_joints(take, name)
+    else:
+        points = take.keypoints2d() if unit == "px" else joint_trajectories(take.motion)
+        position, confidence, skeleton = _named(points, name)
     step = np.diff(take.time)
     sequence = PoseSequence(
         name=name,
@@ -35,6 +42,28 @@ def poses_of_take(take: Take, *, unit: str, name: str) -> PoseSet:
         frame_rate=float(1 / np.median(step)) if len(step) else None,
     )
     return PoseSet(skeleton=skeleton, unit=unit, sequences=(sequence,), origin=f"take {name}")
+
+
+def _can_be_posed(take: Take) -> bool:
+    """Tell whether the take's motion has a body, or there is nothing else to measure."""
+    bodies = [person.motion.body for person in take.people if person.motion is not None]
+    known = all(body not in FAMILY for body in bodies)
+    return (known and bool(bodies)) or all(person.keypoints3d is None for person in take.people)
+
+
+def _stated_joints(take: Take, name: str) -> tuple[np.ndarray, np.ndarray, str]:
+    """Lay the points in space of all people out on the take's clock."""
+    blocks = [(person, person.keypoints3d) for person in take.people if person.keypoints3d]
+    kinds = {(block.skeleton.name, block.frame) for _, block in blocks}
+    if len(kinds) > 1:
+        raise InputError(f"take {name}: its people have different kinds of points in space")
+    skeleton = blocks[0][1].skeleton
+    shape = (len(blocks), len(take.time), len(skeleton))
+    position, confidence = np.full((*shape, 3), np.nan, np.float32), np.zeros(shape, np.float32)
+    for row, (person, block) in enumerate(blocks):
+        position[row, person.start : person.stop] = block.position[0]
+        confidence[row, person.start : person.stop] = block.confidence[0]
+    return position, confidence, skeleton.name
 
 
 def _named(points: Keypoints2D | Keypoints3D, name: str) -> tuple[np.ndarray, np.ndarray, str]:

@@ -185,7 +185,7 @@ def export_take(
         _say_written(written)
 
 
-def import_file(
+def import_file(  # noqa: PLR0913
     source: Path,
     output: Path | None,
     *,
@@ -194,6 +194,7 @@ def import_file(
     size: tuple[int, int] | None,
     up: Axis | None,
     body: str | None,
+    format: str | None = None,
     talk: Talk,
 ) -> None:
     """Make a take of a file of another kind and write it."""
@@ -204,7 +205,9 @@ def import_file(
     if target.resolve() == source.resolve():
         raise InputError(f"{source} is a take already; marey export writes it in other formats")
     _check_take(target, overwrite=talk.overwrite)
-    take = import_take(source, video=video, frame_rate=frame_rate, size=size, up=up, body=body)
+    take = import_take(
+        source, video=video, frame_rate=frame_rate, size=size, up=up, body=body, format=format
+    )
     write_take(take, target, overwrite=talk.overwrite)
     people, imported = [person.name for person in take.people], take.provenance.get("import", {})
     if talk.json:
@@ -213,6 +216,8 @@ def import_file(
         _say(f"{_count_people(people)} in {_count_frames(len(take.time))}")
         if "assumed" in imported.get("clock", ""):
             _say(f"{imported['clock']}; say otherwise with --fps, or give the --video")
+        if "root" in imported:
+            _say(f"root joint: {imported['root']}")
         _say_written([target])
 
 
@@ -262,6 +267,7 @@ def evaluate_poses(  # noqa: PLR0913
     allow_missing: bool,
     against: Path | None,
     force: bool,
+    format: str | None = None,
     talk: Talk,
 ) -> None:
     """Measure saved poses by a protocol; write metrics.json and a page."""
@@ -277,6 +283,7 @@ def evaluate_poses(  # noqa: PLR0913
         allow_missing=allow_missing,
         against=against,
         force=force,
+        format=format,
         overwrite=talk.overwrite,
     )
     result = done.measured.result

@@ -35,12 +35,14 @@ def evaluate_files(  # noqa: PLR0913
     allow_missing: bool = False,
     against: str | Path | None = None,
     force: bool = False,
+    format: str | None = None,
     overwrite: bool = False,
 ) -> Evaluation:
     """Measure a file of predictions against a file of truth; write metrics.json and a page.
 
     Args:
-        predictions: A file of poses (`marey.evaluate.write_poses`), a folder of them, or a take.
+        predictions: A file of poses (`marey.evaluate.write_poses`), a folder of them, a take, or
+            another program's results (`marey.datasets.outputs`).
         truth: Another.
         folder: Where to write; made if it does not exist.
         protocol: Name of the protocol.
@@ -49,6 +51,7 @@ def evaluate_files(  # noqa: PLR0913
         allow_missing: Whether predictions may be incomplete; the result says how much is missing.
         against: An earlier metrics.json, or its folder, to set the new result against.
         force: Whether that may be of another protocol.
+        format: Name of the program that wrote the predictions, where their content does not tell.
         overwrite: Whether existing results may be replaced.
 
     Raises:
@@ -71,7 +74,7 @@ def evaluate_files(  # noqa: PLR0913
     earlier = None if against is None else read_metrics(_metrics_of(Path(against)))
     measured = evaluate(
         chosen,
-        read_side(predictions, unit=chosen.unit),
+        read_side(predictions, unit=chosen.unit, format=format),
         read_side(truth, unit=chosen.unit),
         smpl_dir=None if smpl_dir is None else Path(smpl_dir),
         allow_missing=allow_missing,
@@ -84,20 +87,26 @@ def evaluate_files(  # noqa: PLR0913
     return Evaluation(measured=measured, differences=differences, written=tuple(paths))
 
 
-def read_side(path: str | Path, *, unit: str) -> PoseSet:
-    """Read one side of a comparison: a file of poses, a folder of such files, or a take.
+def read_side(path: str | Path, *, unit: str, format: str | None = None) -> PoseSet:
+    """Read one side of a comparison: poses, a folder of them, a take, or another program's results.
 
     Args:
         path: Where it lies. Large meshes are kept in several files of one folder.
         unit: What is wanted of a take: `m` its joints in the world, `px` its keypoints.
+        format: Name of the program that wrote the file, where its content does not tell.
 
     Raises:
         InputError: If it cannot be read.
     """
+    from marey.datasets.outputs.sniff import may_be_output
     from marey.evaluate import poses_of_take, read_poses
     from marey.io.take import read_take
+    from marey.jobs.import_take import import_take
 
     path = Path(path)
+    if format is not None or (path.is_file() and may_be_output(path)):
+        take = import_take(path, format=format)
+        return poses_of_take(take, unit=unit, name=path.resolve().stem)
     if path.suffix == ".take":
         return poses_of_take(read_take(path), unit=unit, name=path.resolve().stem)
     if path.suffix == ".npz" and not path.is_dir():
@@ -106,7 +115,7 @@ def read_side(path: str | Path, *, unit: str) -> PoseSet:
     if not files:
         raise InputError(
             f"{path}: expected an .npz file that marey.evaluate.write_poses saved, a folder of "
-            "them, or a .take"
+            "them, a .take, or another program's results"
         )
     parts = [read_poses(file) for file in files]
     for file, part in zip(files, parts, strict=True):

@@ -8,7 +8,7 @@ from marey.core.errors import InputError
 from marey.core.files import refuse_existing
 from marey.io._joint_names import JointNames
 from marey.io._limits import check_picture_size
-from marey.jobs.readers import IMAGE_DOORS, READERS, Axis, Hints, Size, find_door
+from marey.jobs.readers import FORCED, IMAGE_DOORS, READERS, Axis, Hints, Size, find_door
 from marey.jobs.writers import MOTION_WRITERS, POINT_WRITERS, check_names
 
 __all__ = ["holds_image_keypoints", "read", "refuse_existing", "write"]
@@ -24,6 +24,7 @@ def read(
     size: Size | None = None,
     up: Axis | None = None,
     body: str | None = None,
+    format: str | None = None,
 ) -> Take | BodyMotion | Keypoints3D:
     """Read a take, or what is in a file of another kind.
 
@@ -31,20 +32,24 @@ def read(
         path: What ends in .take (gives a `Take`); motion in .bvh, .glb that marey wrote, AMASS .npz
             (a `BodyMotion`); points in space in .trc, .c3d, and .csv and .parquet that marey wrote
             (`Keypoints3D`); keypoints in images as COCO .json, a folder of OpenPose's files,
-            MediaPipe's .npz or .npy (a `Take` without motion).
+            MediaPipe's .npz or .npy (a `Take` without motion); results of other programs as .pkl,
+            .pt, .npz or .json (a `Take`, see `marey.datasets.outputs`).
         frame_rate: Frames per second, for keypoints in images that state none; 30 if None.
         size: Width and height of the pictures, px, for keypoints in images that state none.
         up: Which axis of a .bvh (y unless said) or .c3d (z unless said) points up.
         body: The body an AMASS .npz moves: the path of your own SMPL-H (SMPL, SMPL-X) file, or
             marey-h for our own body in its average shape; without it, only the angles are known.
+        format: Name of the program that wrote the file, where its content does not tell (coco,
+            openpose, mediapipe, trc, or one of `marey.datasets.outputs.formats.FORMATS`).
 
     Raises:
         InputError: If the suffix is unknown, nothing is there, or an option has no use here.
         FormatError: If the content is not what the suffix promises.
         MissingExtraError: If the format needs a package that is not installed.
     """
-    path, hints = Path(path), Hints(frame_rate=frame_rate, size=size, up=up, body=body)
-    door = find_door(path)
+    path = Path(path)
+    hints = Hints(frame_rate=frame_rate, size=size, up=up, body=body, format=format)
+    door = find_door(path) if format is None else FORCED.get(format, ".pkl")
     if door not in READERS:
         raise InputError(
             f"cannot read '{path.name}'; choose a name that ends in {', '.join(READERS)}, or a "

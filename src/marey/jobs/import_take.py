@@ -10,7 +10,7 @@ from marey.core import BodyMotion, Clip, Keypoints3D, Person, Take
 from marey.core.errors import InputError, NothingFoundError
 from marey.io._sightings import TIMES_OF_FILE
 from marey.jobs.files import holds_image_keypoints, read
-from marey.jobs.readers import Axis, Size, Value
+from marey.jobs.readers import Axis, Size, Value, find_door
 
 
 def import_take(
@@ -21,6 +21,7 @@ def import_take(
     size: Size | None = None,
     up: Axis | None = None,
     body: str | None = None,
+    format: str | None = None,
 ) -> Take:
     """Make a take of a file of another kind.
 
@@ -31,7 +32,8 @@ def import_take(
         frame_rate: Frames per second of keypoints in images that state none; 30 if None.
         size: Width and height of the pictures in px, where neither file nor video says.
         up: Which axis of a .bvh (y unless said) or .c3d (z unless said) points up.
-        body: The body an AMASS .npz moves, see `marey.read`.
+        body: The body an AMASS .npz or another program's result moves, see `marey.read`.
+        format: Name of the program that wrote the file, where its content does not tell.
 
     Returns:
         A take whose people have what the file holds.
@@ -43,14 +45,16 @@ def import_take(
     """
     path = Path(path)
     if video is None:
-        return to_take(read(path, frame_rate=frame_rate, size=size, up=up, body=body), path)
+        value = read(path, frame_rate=frame_rate, size=size, up=up, body=body, format=format)
+        return to_take(value, path)
     if frame_rate is not None or size is not None:
         raise InputError("a video has a clock and a size of its own; leave out --fps and --size")
     from marey.io.video import probe_clip
 
     clip = probe_clip(video)
-    own = clip.size if holds_image_keypoints(path) else None
-    return attach_clip(to_take(read(path, size=own, up=up, body=body), path), clip)
+    sized = holds_image_keypoints(path) or find_door(path) == ".pkl" or format is not None
+    own = clip.size if sized and format != "trc" else None
+    return attach_clip(to_take(read(path, size=own, up=up, body=body, format=format), path), clip)
 
 
 def to_take(value: Value, path: Path) -> Take:
@@ -86,12 +90,11 @@ def attach_clip(take: Take, clip: Clip) -> Take:
         InputError: If there are more frames of keypoints than of the video.
     """
     imported = take.provenance.get("import", {})
-    in_images = any(person.keypoints2d for person in take.people)
-    if not in_images or imported.get("clock") == TIMES_OF_FILE:
+    if imported.get("clock", TIMES_OF_FILE) == TIMES_OF_FILE:
         return replace(take, clips=(clip,))
     if len(take.time) > clip.num_frames:
         raise InputError(
-            f"there are {len(take.time)} frames of keypoints, but {clip.path.name} has only "
+            f"there are {len(take.time)} frames in the file, but {clip.path.name} has only "
             f"{clip.num_frames}; give the video they were made of"
         )
     time = clip.time[: len(take.time)]
@@ -175,9 +178,10 @@ def _person_of_points(points: Keypoints3D, row: int, span: slice) -> Person:
 
 def _on_clock(person: Person, time: Float[np.ndarray, "T"]) -> Person:
     own = time[person.start : person.stop]
-    points = person.keypoints3d
+    points, motion = person.keypoints3d, person.motion
     return replace(
         person,
         keypoints2d=tuple(replace(block, time=own) for block in person.keypoints2d),
         keypoints3d=None if points is None else replace(points, time=own),
+        motion=None if motion is None else replace(motion, time=own),
     )

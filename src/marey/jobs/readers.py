@@ -26,6 +26,7 @@ class Hints:
     size: Size | None = None
     up: Axis | None = None
     body: str | None = None
+    format: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +40,15 @@ class KeypointHints:
 
 def find_door(path: Path) -> str:
     """Return the key of `READERS` for a file: its suffix, unless its content says otherwise."""
+    from marey.datasets.outputs.sniff import may_be_output
+
     name, suffix = path.name.lower(), path.suffix.lower()
     if path.is_dir() and suffix != ".take":
         from marey.io.openpose import is_openpose
 
         return ".openpose" if is_openpose(path) else suffix
+    if may_be_output(path):
+        return ".pkl"
     if suffix == ".npz" and path.is_file():
         from marey.io.mediapipe import is_mediapipe
 
@@ -147,6 +152,17 @@ def _read_mediapipe(path: Path, hints: Hints) -> Take:
     return read_mediapipe(path, frame_rate=hints.frame_rate, size=hints.size)
 
 
+def _read_output(path: Path, hints: Hints) -> Take:
+    from marey.datasets.outputs.formats import read_output
+    from marey.datasets.outputs.people import Options
+
+    options = Options(frame_rate=hints.frame_rate, size=hints.size, up=hints.up, body=hints.body)
+    return read_output(path, format=hints.format, options=options)
+
+
+FORCED = {"coco": ".json", "openpose": ".openpose", "mediapipe": ".npy", "trc": ".trc"}
+"""Doors by the names that --format takes; all other names are of `marey.datasets.outputs`."""
+
 IMAGE_DOORS = (".npy", ".json", ".openpose")
 
 READERS: dict[str, tuple[Callable[[Path, Hints], Value], tuple[str, ...]]] = {
@@ -161,6 +177,7 @@ READERS: dict[str, tuple[Callable[[Path, Hints], Value], tuple[str, ...]]] = {
     ".json": (_read_coco, ("frame_rate", "size")),
     ".openpose": (_read_openpose, ("frame_rate", "size")),
     ".npy": (_read_mediapipe, ("frame_rate", "size")),
+    ".pkl": (_read_output, ("frame_rate", "size", "up", "body")),
 }
 """What can be read, by suffix, and the hints each reader makes use of. An .npz of MediaPipe goes
-through the door of .npy."""
+through the door of .npy, other programs' results (.pkl, .pt, .npz, .json) through that of .pkl."""

@@ -4,14 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from marey.core.errors import InputError
+from marey.datasets.outputs.sniff import may_be_output
 from marey.io.images import IMAGE_SUFFIXES
 from marey.io.openpose import is_openpose
 from marey.io.take import HEADER
-from marey.jobs.info.bodies import describe_body
 from marey.jobs.info.description import Description
 from marey.jobs.info.keypoints import describe_json, describe_npy, describe_openpose
 from marey.jobs.info.motions import describe_bvh, describe_glb, describe_npz
 from marey.jobs.info.networks import describe_onnx, describe_safetensors
+from marey.jobs.info.outputs import describe_output, describe_pickle
 from marey.jobs.info.points import describe_c3d, describe_trc
 from marey.jobs.info.recording import describe_recording
 from marey.jobs.info.tables import describe_csv, describe_parquet
@@ -26,7 +27,7 @@ VIDEO_SUFFIXES = (
 KNOWN = (
     "videos, images and folders of them, .take folders, .bvh, .glb, .npz (AMASS, MediaPipe, "
     "bodies), .trc, .c3d, .json (COCO), folders of OpenPose, .npy (MediaPipe), .csv, .parquet, "
-    ".pkl (bodies), .onnx and .safetensors"
+    ".pkl (bodies), .onnx and .safetensors, and other programs' results (.pkl, .pt, .npz, .json)"
 )
 """For the message about all others."""
 
@@ -50,6 +51,8 @@ def describe_file(path: str | Path) -> Description:
         raise InputError(f"{path} is neither a file nor a folder; give one that marey reads")
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty (0 bytes); copy or export it again")
+    if path.suffix.lower() in (".npz", ".json") and may_be_output(path):
+        return describe_output(path)
     name = path.name.lower()
     suffix = ".bvh" if name.endswith(".bvh.gz") else path.suffix.lower()
     return _DESCRIBE.get(suffix, _try_video)(path)
@@ -81,7 +84,8 @@ _DESCRIBE: dict[str, Callable[[Path], Description]] = {
     ".npz": describe_npz,
     ".npy": describe_npy,
     ".json": describe_json,
-    ".pkl": describe_body,
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), describe_pickle),
+    **dict.fromkeys((".pt", ".pth"), describe_output),
     ".bvh": describe_bvh,
     ".trc": describe_trc,
     ".c3d": describe_c3d,
