@@ -162,7 +162,7 @@ def pose_jacobian(chain: Chain, placed: Placed) -> Float[Tensor, "B K 3 P"]:
     # Only these pairs differ from zero, about a quarter of all.
     blocks = jacobian[..., :-3].unflatten(-1, (num_joints, 3))
     blocks[:, point, :, joint] = turning.transpose(0, 1)
-    jacobian[..., -3:] = torch.eye(3, dtype=lever.dtype)
+    jacobian[..., -3:] = torch.eye(3, dtype=lever.dtype, device=lever.device)
     return jacobian
 
 
@@ -201,7 +201,7 @@ def exp_so3(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 3 3"]:
     a = (torch.sin(angle) / angle)[..., None, None]
     b = ((1 - torch.cos(angle)) / angle2)[..., None, None]
     cross = skew(vector)
-    return torch.eye(3, dtype=vector.dtype) + a * cross + b * (cross @ cross)
+    return torch.eye(3, dtype=vector.dtype, device=vector.device) + a * cross + b * (cross @ cross)
 
 
 def log_so3(matrix: Float[Tensor, "*batch 3 3"]) -> Float[Tensor, "*batch 3"]:

@@ -195,5 +195,5 @@ def right_jacobian_inverse(vector: Float[Tensor, "*batch 3"]) -> Float[Tensor, "
     exact = (1 - half / torch.tan(half)) / angle2.clamp_min(1e-12)
     factor = torch.where(angle2 > 1e-4, exact, 1 / 12 + angle2 / 720)
     cross = skew(vector)
-    eye = torch.eye(3, dtype=vector.dtype)
+    eye = torch.eye(3, dtype=vector.dtype, device=vector.device)
     return eye + 0.5 * cross + factor[..., None, None] * (cross @ cross)

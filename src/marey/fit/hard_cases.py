@@ -185,9 +185,7 @@ class _Costs:
 
     def __call__(self, frames: Tensor | slice) -> tuple[ViewReprojection]:
         observed, weight = self.views.gather(self.person, self.columns, frames)
-        return (
-            ViewReprojection(observed=observed, weight=weight, rays=self.views.rays[frames]),
-        )
+        return (ViewReprojection(observed=observed, weight=weight, rays=self.views.rays[frames]),)
 
 
 class _Views:

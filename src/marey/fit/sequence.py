@@ -23,7 +23,7 @@ from marey.fit.frames import Solution
 from marey.fit.problem import Problem, State
 from marey.fit.tree import Layout, Rows
 
-_SHORTEST = 1e-4
+SHORTEST = 1e-4
 """Least time between two frames, s; a clock that stands still would make accelerations infinite."""
 _SHIFT_DAMPING = 1e-6
 """Keeps the shift of a group without measurements at zero, as `Problem.solve` does."""
@@ -143,12 +143,12 @@ class Coupling:
 
     def __init__(self, layout: Layout, time: Float[Tensor, "B"], smoothness: Smoothness):
         self.layout, self.smoothness = layout, smoothness
-        self.interval = time.double().diff().clamp_min(_SHORTEST).numpy()
+        self.interval = time.double().diff().clamp_min(SHORTEST).numpy()
         middle = (self.interval[1:] + self.interval[:-1]) / 2
         # Acceleration at frame t = before * x[t-1] - (before + after) * x[t] + after * x[t+1].
         self.before = (1 / (self.interval[:-1] * middle))[:, None]
         self.after = (1 / (self.interval[1:] * middle))[:, None]
-        self.part, self.axis = _parts(layout)
+        self.part, self.axis = acceleration_columns(layout)
         # Megabytes that every iteration writes anew; fresh ones would cost as much as a product.
         self.inverse = np.empty((len(time), len(self.part), len(self.part)))
         self.link = np.empty_like(self.inverse)
@@ -234,7 +234,7 @@ class Coupling:
         push[2:] += pull * after
 
 
-def _parts(layout: Layout) -> tuple[Int[np.ndarray, "Q"], Int[np.ndarray, "Q"]]:
+def acceleration_columns(layout: Layout) -> tuple[Int[np.ndarray, "Q"], Int[np.ndarray, "Q"]]:
     """Return which acceleration each column but the shifts changes, and about or along which axis.
 
     Joints count from 0; the root's travel follows them.
@@ -250,7 +250,7 @@ def whiten_accelerations(
 
     The plain form of what the compiled kernel measures.
     """
-    interval = time.diff().clamp_min(_SHORTEST).to(pose.translation)
+    interval = time.diff().clamp_min(SHORTEST).to(pose.translation)
     middle = (interval[1:] + interval[:-1]) / 2
     spin = log_so3(pose.rotation[:-1].mT @ pose.rotation[1:]) / interval[:, None, None]
     travel = pose.translation.diff(dim=0) / interval[:, None]

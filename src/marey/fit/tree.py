@@ -251,7 +251,9 @@ def dense_normal(
     own = torch.cat(parts, -1)
     shift = own.new_zeros(*own.shape[:3], 3 * layout.num_groups)
     for group in range(layout.num_groups):
-        shift[:, :, :, 3 * group : 3 * group + 3] = -torch.eye(3, dtype=own.dtype)
+        shift[:, :, :, 3 * group : 3 * group + 3] = -torch.eye(
+            3, dtype=own.dtype, device=own.device
+        )
         shift[:, forces.group != group, :, 3 * group : 3 * group + 3] = 0.0
     own = torch.cat([shift, own], -1)
     if layout.num_shape:
