@@ -74,12 +74,17 @@ def number_images(images: Sequence[str]) -> Int[np.ndarray, "T"]:
 
     `courtyard/image_00012.jpg` is frame 12.
     """
-    found = [re.search(r"(\d{1,18})\D*$", PurePosixPath(name).stem) for name in images]
-    if found and all(found):
-        numbers = np.array([int(match[1]) for match in found if match], np.int64)
-        if (np.diff(numbers) > 0).all():
-            return numbers
+    found = [number_image(name) for name in images]
+    known = [number for number in found if number is not None]
+    if known and len(known) == len(images) and (np.diff(known) > 0).all():
+        return np.array(known, np.int64)
     return np.arange(len(images))
+
+
+def number_image(name: str) -> int | None:
+    """Return the number an image's name ends in, if it does."""
+    match = re.search(r"(\d{1,18})\D*$", PurePosixPath(name).stem)
+    return int(match[1]) if match else None
 
 
 def name_sequence(image: str) -> str:

@@ -24,6 +24,8 @@ class Recording:
     cameras: Cameras | None = None
     box: Float[np.ndarray, "*C N T 4"] | None = None
     """x0 y0 x1 y1 around each person, px, NaN where unknown."""
+    vertices: Float[np.ndarray, "N T V 3"] | None = None
+    """m, in the axes of `keypoints3d`; only where asked for, since they are large."""
     images: tuple[str, ...] = ()
     """File name of each frame's image, as the corpus writes it; empty if it names none."""
     size: tuple[int, int] | None = None
