@@ -1,0 +1,410 @@
+"""The fit of a filmed scene: 600 frames, 2 people, 20 calibrated views, body alone and whole body.
+
+`python -m benchmarks.many_views` prints the tables; `--write` keeps them in
+`docs/benchmarks-fit.md`. Everything from keypoints to motion is timed, on all cores:
+
+1. start: rays of all views meet in points, trunk and limbs are turned towards them;
+2. shape: one per person, from 48 frames (Schur complement);
+3. frames: every frame on its own (Levenberg-Marquardt);
+4. sequence: windows with an acceleration prior (block-banded);
+5. hands (133 points): each on its own chain with the body held, frames, then sequence.
+
+The scene is synthetic: two people dance a metre apart in a ring of cameras, seen by a detector with
+jitter, slow bias, bursts, exchanged sides and hidden limbs, and a fifth of the keypoints missing.
+The baseline is the usual way, automatic differentiation through the joints of all frames with Adam
+on the same measurements.
+"""
+
+import argparse
+import os
+import time as clock
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from benchmarks._machine import describe_machine, format_machine
+from benchmarks._sections import replace_section
+from marey.body import Body, load_body
+from marey.fit.chain import Chain, Pose, exp_so3, place
+from marey.fit.chains import body_chain, cut_chain, find_point, hand_chain
+from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
+from marey.fit.initial import initial_pose
+from marey.fit.learned_prior import load_learned_prior
+from marey.fit.limits import rotation_prior
+from marey.fit.problem import JointPrior, Problem, pose_columns
+from marey.fit.sequence import Smoothness
+from marey.fit.threads import one_thread_each, side_by_side
+from marey.fit.tree import place_fast
+from marey.fit.views import Rays, ViewReprojection, make_rays
+from marey.fit.windows import solve_single, solve_windows
+from marey.geometry.projection import unproject_pixels
+from marey.synthetic.cameras import make_cameras
+from marey.synthetic.scene import SyntheticScene, synthetic_scene
+
+REPORT = Path(__file__).resolve().parents[1] / "docs" / "benchmarks-fit.md"
+TITLE = "## Two people in twenty views"
+_SIGMA_PX, _MISSING = 4.0, 0.2
+_BODY_POINTS, _SHAPE_FRAMES = 17, 48
+_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """One person's keypoints in all views, in the order of a chain's points."""
+
+    image: Float[Tensor, "T C K 2"]
+    weight: Float[Tensor, "T C K"]
+    names: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds of each stage."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Add what the block takes."""
+        begin = clock.perf_counter()
+        yield
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + clock.perf_counter() - begin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one fit took and reached."""
+
+    name: str
+    seconds: dict[str, float]
+    error_mm: dict[str, float]
+    """Mean distance to the truth after each stage."""
+    person_frames: int
+
+
+def make_scene(body: Body, *, num_frames: int, num_views: int) -> SyntheticScene:
+    """Film two people who dance."""
+    cameras = make_cameras(num_views, distance=5.0, height=1.6)
+    return synthetic_scene(body, "dance", num_frames=num_frames, num_people=2, cameras=cameras)
+
+
+def see(scene: SyntheticScene, person: int, names: tuple[str, ...]) -> Seen:
+    """Gather a person's keypoints; names that the skeleton lacks are never seen."""
+    skeleton = scene.keypoints2d.skeleton.keypoints
+    position = scene.keypoints2d.position[:, person].transpose(1, 0, 2, 3)
+    lost = np.random.default_rng(person).random(position.shape[:3]) < _MISSING
+    known = np.isfinite(position).all(-1) & ~lost
+    rows = [skeleton.index(name) if name in skeleton else -1 for name in names]
+    known = known[:, :, rows] & (np.array(rows) >= 0)
+    image = np.where(known[..., None], position[:, :, rows], 0.0)
+    weight = torch.from_numpy((known / _SIGMA_PX).astype(np.float32))
+    return Seen(image=torch.from_numpy(image.astype(np.float32)), weight=weight, names=names)
+
+
+def meet_rays(seen: Seen, rays: Rays) -> Float[Tensor, "T K 3"]:
+    """Return the points nearest to their rays, closed form; NaN where fewer than two views see.
+
+    Done twice: rays that miss the first answer by far belong to another limb.
+    """
+    K, lens = rays.K[:, None], rays.distortion[:, None]
+    plane = unproject_pixels(seen.image, K, lens, model=rays.model)
+    ray = torch.nn.functional.pad(plane, (0, 1), value=1.0)
+    ray = torch.nn.functional.normalize(ray, dim=-1) @ rays.rotation
+    centre = -(rays.rotation.mT @ rays.translation.unsqueeze(-1)).squeeze(-1)
+    across = torch.eye(3) - ray.unsqueeze(-1) * ray.unsqueeze(-2)
+    weight = (seen.weight > 0).float()
+    points = torch.zeros(len(ray), ray.shape[2], 3)
+    for _ in range(2):
+        share = weight[..., None, None] * across
+        total = share.sum(1) + 1e-5 * torch.eye(3)
+        pull = (share @ centre[:, :, None, :, None]).sum(1)
+        points = torch.linalg.solve(total, pull).squeeze(-1)
+        away = (across @ (points[:, None] - centre[:, :, None]).unsqueeze(-1)).squeeze(-1)
+        weight = weight * (away.norm(dim=-1) < 0.1)
+    return torch.where(((weight > 0).sum(1) >= 2).unsqueeze(-1), points, torch.nan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What is fitted together: a chain with its prior and its keypoints."""
+
+    chain: Chain
+    prior: JointPrior
+    active: Tensor
+    seen: Seen
+    rays: Rays
+    smoothness: Smoothness
+
+    def problem(self, frames: Tensor | slice) -> Problem:
+        """Return the problem of some frames."""
+        cost = ViewReprojection(
+            observed=self.seen.image[frames], weight=self.seen.weight[frames], rays=self.rays
+        )
+        return Problem(chain=self.chain, costs=(cost,), prior=self.prior, active=self.active)
+
+
+def body_part(body: Body, scene: SyntheticScene, person: int, *, whole: bool) -> Part:
+    """Lay out the body: 17 points, or those of 133 that are not fingers'."""
+    chain = body_chain(body)
+    names = scene.keypoints2d.skeleton.keypoints
+    wanted = names[:_BODY_POINTS]
+    if whole:
+        wanted = tuple(
+            name
+            for name in names
+            if not name.endswith(("2", "3", "4")) or "brow" in name or "jaw" in name
+        )
+    wanted = tuple(name for name in wanted if find_point(body, name) is not None)
+    chain = cut_chain(body, chain.joints, wanted)
+    trunk = ("spine", "neck", "head", "collar")
+    sigma = [
+        15.0 if row == 0 or any(t in name for t in trunk) else 40.0
+        for row, name in enumerate(chain.joints)
+    ]
+    return Part(
+        chain=chain,
+        prior=load_learned_prior(chain.joints),
+        active=pose_columns(chain),
+        seen=see(scene, person, chain.points),
+        rays=make_rays(scene.cameras),
+        smoothness=Smoothness(joint_sigma=torch.tensor(sigma), root_sigma=5.0),
+    )
+
+
+def hand_part(body: Body, scene: SyntheticScene, person: int, side: str) -> Part:
+    """Lay out a hand below its elbow, which is held."""
+    chain = hand_chain(body, side)
+    return Part(
+        chain=chain,
+        prior=rotation_prior(chain.joints),
+        active=pose_columns(chain, chain.joints[1:], root=False),
+        seen=see(scene, person, tuple(n.replace("hand_wrist", "wrist") for n in chain.points)),
+        rays=make_rays(scene.cameras),
+        smoothness=Smoothness(joint_sigma=torch.full((len(chain.joints),), 60.0)),
+    )
+
+
+def start_body(part: Part) -> Pose:
+    """Turn points where rays meet into first poses."""
+    chain, points = part.chain, meet_rays(part.seen, part.rays)
+    mean = exp_so3(rotation_prior(chain.joints).mean)
+    pose = initial_pose(chain, points, mean, torch.zeros(chain.shapedirs.shape[-1]))
+    apart = (points - place_fast(chain, pose).points).nanmean(1)
+    return replace(pose, translation=torch.nan_to_num(apart))
+
+
+def find_shape(part: Part, start: Pose) -> Pose:
+    """Give all frames the shape that some of them agree on."""
+    rows = torch.linspace(0, len(start) - 1, min(_SHAPE_FRAMES, len(start))).long()
+    first = solve_frames(part.problem(rows), start[rows], LmOptions(iterations=12))
+    free = replace(
+        part.problem(rows), active=pose_columns(part.chain, shape=True), shape_sigma=0.25
+    )
+    shape = solve_shared_shape(free, first.pose, iterations=12).pose.shape[0]
+    return replace(start, shape=shape.expand(len(start), -1).contiguous())
+
+
+def start_hand(part: Part, whole: Part, pose: Pose, side: str) -> Pose:
+    """Hang a hand on the body's elbow."""
+    placed, elbow = place_fast(whole.chain, pose), whole.chain.index(f"{side}_elbow")
+    rotation = exp_so3(rotation_prior(part.chain.joints).mean).repeat(len(pose), 1, 1, 1)
+    rotation[:, 0] = placed.rotation[:, elbow]
+    rotation[:, 1] = pose.rotation[:, whole.chain.index(f"{side}_wrist")]
+    return Pose(rotation, placed.joints[:, elbow].clone(), pose.shape)
+
+
+def solve_both(
+    part: Part, pose: Pose, time: Float[np.ndarray, "T"], watch: Stopwatch, names: tuple[str, str]
+) -> tuple[Pose, Pose]:
+    """Solve every frame on its own, then the sequence; return both."""
+    every = np.ones(len(pose), bool)
+    pose = Pose(pose.rotation.clone(), pose.translation.clone(), pose.shape)
+    with watch.measure(names[0]):
+        solve_single(part.problem, pose, every)
+    single = Pose(pose.rotation.clone(), pose.translation.clone(), pose.shape)
+    with watch.measure(names[1]):
+        solve_windows(part.problem, pose, time, solved=every, smoothness=part.smoothness)
+    return single, pose
+
+
+def fit_person(body: Body, scene: SyntheticScene, person: int, *, whole: bool) -> Outcome:
+    """Fit one person stage by stage, and compare each with the truth."""
+    watch, error, time = Stopwatch(), {}, scene.keypoints3d.time
+    with watch.measure("start"):
+        part = body_part(body, scene, person, whole=whole)
+        pose = start_body(part)
+    error["start"] = distance(scene, person, part, pose)
+    with watch.measure("shape"):
+        pose = find_shape(part, pose)
+    error["shape"] = distance(scene, person, part, pose)
+    single, pose = solve_both(part, pose, time, watch, ("frames", "sequence"))
+    error["frames"] = distance(scene, person, part, single)
+    error["sequence"] = distance(scene, person, part, pose)
+    for side in ("left", "right") if whole else ():
+        with watch.measure("hands: start"):
+            hand = hand_part(body, scene, person, side)
+            first = start_hand(hand, part, pose, side)
+        stages = ("hands: frames", "hands: sequence")
+        for stage, found in zip(
+            ("hands: start", *stages),
+            (first, *solve_both(hand, first, time, watch, stages)),
+            strict=True,
+        ):
+            error[stage] = error.get(stage, 0.0) + distance(scene, person, hand, found) / 2
+    return Outcome(name="marey", seconds=watch.seconds, error_mm=error, person_frames=len(time))
+
+
+def distance(scene: SyntheticScene, person: int, part: Part, pose: Pose) -> float:
+    """Return the mean distance of a part's keypoints to the truth, mm; of the body its 17."""
+    skeleton = scene.keypoints3d.skeleton.keypoints
+    names = [name.replace("hand_wrist", "wrist") for name in part.chain.points]
+    hand = "nose" not in names
+    rows = [k for k, name in enumerate(names) if hand or name in skeleton[:_BODY_POINTS]]
+    truth = scene.keypoints3d.position[person][:, [skeleton.index(names[row]) for row in rows]]
+    found = place_fast(part.chain, pose).points[:, rows].numpy()
+    return float(1000 * np.linalg.norm(found - truth, axis=-1).mean())
+
+
+def race_ours(body: Body, scene: SyntheticScene, *, whole: bool, workers: int) -> Outcome:
+    """Fit everyone side by side; the total is what a clock on the wall says."""
+    people = range(len(scene.keypoints3d.people))
+    begin = clock.perf_counter()
+    with one_thread_each():
+        fits = side_by_side(
+            lambda row: fit_person(body, scene, row, whole=whole), people, workers=workers
+        )
+    total = clock.perf_counter() - begin
+    # Stages run side by side, so their own seconds are those of the threads.
+    stages = {
+        stage: sum(fit.seconds[stage] for fit in fits) / len(fits) for stage in fits[0].seconds
+    }
+    error = {
+        stage: float(np.mean([fit.error_mm[stage] for fit in fits])) for stage in fits[0].error_mm
+    }
+    frames = sum(fit.person_frames for fit in fits)
+    return Outcome(
+        name="marey", seconds={**stages, "all": total}, error_mm=error, person_frames=frames
+    )
+
+
+def race_autograd(body: Body, scene: SyntheticScene, *, frames: int, steps: int) -> Outcome:
+    """Adam through the joints of some frames of one person, 17 points, from the same start."""
+    part = body_part(body, scene, 0, whole=False)
+    start = start_body(part)[slice(0, frames)]
+    chain, rays = part.chain, part.rays
+    observed, weight = part.seen.image[:frames], part.seen.weight[:frames, ..., None]
+    turns = torch.zeros(frames, len(chain.joints), 3)
+    parameters = [turns, start.translation.clone(), torch.zeros(chain.shapedirs.shape[-1])]
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    optimiser = torch.optim.Adam(parameters, lr=0.02)
+
+    def posed() -> Pose:
+        return Pose(
+            start.rotation @ exp_so3(turns), parameters[1], parameters[2].expand(frames, -1)
+        )
+
+    begin = clock.perf_counter()
+    for _ in range(steps):
+        optimiser.zero_grad()
+        camera = (
+            place(chain, posed()).points[:, None] @ rays.rotation.mT + rays.translation[:, :, None]
+        )
+        image = camera[..., :2] / camera[..., 2:] @ rays.K[:, :2, :2].mT + rays.K[:, None, :2, 2]
+        squared = ((image - observed) * weight).square().sum(-1)
+        bend = turns.diff(n=2, dim=0).square().sum() * 900.0
+        loss = (squared / (1 + squared / 16)).sum() + turns.square().sum() + bend
+        loss.backward()
+        optimiser.step()
+    seconds = clock.perf_counter() - begin
+    pose = posed()
+    found = Pose(pose.rotation.detach(), pose.translation.detach(), pose.shape.detach())
+    error = distance(scene_of(scene, frames), 0, part, found)
+    return Outcome(
+        name=f"autograd, joints only, Adam {steps} steps",
+        seconds={"all": seconds},
+        error_mm={"sequence": error},
+        person_frames=frames,
+    )
+
+
+def scene_of(scene: SyntheticScene, frames: int) -> SyntheticScene:
+    """Return a scene whose truth ends early."""
+    truth = scene.keypoints3d
+    return replace(
+        scene,
+        keypoints3d=replace(
+            truth,
+            time=truth.time[:frames],
+            position=truth.position[:, :frames],
+            confidence=truth.confidence[:, :frames],
+        ),
+    )
+
+
+def format_outcomes(outcomes: list[Outcome], points: int) -> str:
+    """Lay out the stages of the first and the rates of all."""
+    ours = outcomes[0]
+    lines = [
+        "",
+        f"### {points} points",
+        "",
+        "| stage | s per person | error after it, mm |",
+        "|---|---:|---:|",
+    ]
+    for stage, error in ours.error_mm.items():
+        lines.append(f"| {stage} | {ours.seconds[stage]:.2f} | {error:.1f} |")
+    lines += [
+        "",
+        "| solver | person-frames | s | per second | times slower | error, mm |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    rate = ours.person_frames / ours.seconds["all"]
+    for outcome in outcomes:
+        own = outcome.person_frames / outcome.seconds["all"]
+        spent, error = outcome.seconds["all"], outcome.error_mm["sequence"]
+        lines.append(
+            f"| {outcome.name} | {outcome.person_frames} | {spent:.1f} | {own:.4g} "
+            f"| {rate / own:.3g} | {error:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Fit the scene, print and perhaps keep the tables."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.many_views", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="keep the tables in the docs")
+    parser.add_argument("--frames", type=int, default=600)
+    parser.add_argument("--views", type=int, default=20)
+    options = parser.parse_args(arguments)
+    body, workers = load_body(), os.cpu_count() or 1
+    scene = make_scene(body, num_frames=options.frames, num_views=options.views)
+    # Compiled code is loaded before anything is timed.
+    race_ours(body, make_scene(body, num_frames=40, num_views=3), whole=True, workers=workers)
+    parts = [
+        TITLE,
+        f"Written by `python -m benchmarks.many_views --write`: {options.frames} frames, 2 people, "
+        f"{options.views} views, from keypoints to motion on all cores; a fifth of the keypoints "
+        "is missing besides what the detector loses. Errors are those of the 17 body points, of "
+        "the 21 points of each hand in its stages.",
+        format_machine(describe_machine()),
+    ]
+    for whole, points in ((False, 17), (True, 133)):
+        outcomes = [race_ours(body, scene, whole=whole, workers=workers)]
+        if not whole:
+            outcomes.append(race_autograd(body, scene, frames=30, steps=500))
+        parts.append(format_outcomes(outcomes, points))
+    text = "\n\n".join(parts) + "\n"
+    print(text)
+    if options.write:
+        replace_section(REPORT, TITLE, text)
+
+
+if __name__ == "__main__":
+    main()
