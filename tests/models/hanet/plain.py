@@ -1,11 +1,13 @@
 """HANet written straight down, all tokens, time first, with torch's own attention modules.
 
-It does the arithmetic of the released code and carries its parameter names, so it is the oracle of
+It does the arithmetic of the released code (but for the position embedding, which that makes anew
+every time) and carries its parameter names, so it is the oracle of
 the network, the baseline of its speed, and a maker of checkpoints in the published layout. It knows
 none of the settings the released code does not have.
 """
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
@@ -162,6 +164,7 @@ class PlainDecoderLayer(nn.Module):
         return self.linear2(functional.leaky_relu(self.linear1(x)))
 
 
+@lru_cache
 def sine(frames: int, width: int) -> Tensor:
     """Return the position embedding entry by entry's definition."""
     turn = torch.arange(frames) / (frames - 1 + 1e-6) * 2 * math.pi

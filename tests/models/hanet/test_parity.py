@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from marey.models.hanet import LossOptions, Schedule, hanet_loss, import_state
+from marey.models.hanet import LossOptions, Schedule, hanet_loss, import_state, interpolate
 from tests.models.hanet.parity import read_fixture
 
 # Float32 sums of up to 2048 terms in another order; the fixtures' README allows as much.
@@ -43,6 +43,13 @@ def test_network_computes_what_the_released_code_does(shared: Path, name: str) -
     torch.testing.assert_close(refined, reference, atol=TOLERANCE, rtol=0)
     step = fixture.meta["interval"]
     torch.testing.assert_close(sampled[:, ::step], reference[:, ::step], atol=TOLERANCE, rtol=0)
+
+
+def test_interpolated_input_is_the_baseline_of_the_released_code(shared: Path) -> None:
+    fixture = read_fixture(shared, "hanet_3d_prenorm")
+    interval = fixture.meta["interval"]
+    found = interpolate(fixture.tensor("in/poses")[:, ::interval], interval)
+    torch.testing.assert_close(found.mT, fixture.tensor("out/interp_input"), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("name", ["hanet_loss_a", "hanet_loss_b"])

@@ -14,6 +14,7 @@ from marey.models.hanet.losses import Loss as Loss
 from marey.models.hanet.losses import LossOptions as LossOptions
 from marey.models.hanet.losses import hanet_loss as hanet_loss
 from marey.models.hanet.network import HANet as HANet
+from marey.models.hanet.network import interpolate as interpolate
 from marey.models.hanet.online import OnlineFrame as OnlineFrame
 from marey.models.hanet.online import OnlineRefiner as OnlineRefiner
 from marey.models.hanet.refine import Refined as Refined

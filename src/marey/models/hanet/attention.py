@@ -40,17 +40,16 @@ class Attention(nn.Module):
             bias: Added to the logits.
             every: Which tokens are looked at.
         """
-        weights, biases = self.in_proj_weight.chunk(3), self.in_proj_bias.chunk(3)
+        width = query.shape[-1]
+        weight, added = self.in_proj_weight, self.in_proj_bias
         if every == 1:
-            width = query.shape[-1]
-            both = functional.linear(
-                query, self.in_proj_weight[: 2 * width], self.in_proj_bias[: 2 * width]
-            )
+            both = functional.linear(query, weight[: 2 * width], added[: 2 * width])
             q, k = both.chunk(2, -1)
         else:
-            q = functional.linear(query, weights[0], biases[0])
-            k = functional.linear(query[:, ::every], weights[1], biases[1])
-        v = functional.linear(value[:, ::every], weights[2], biases[2])
+            q = functional.linear(query, weight[:width], added[:width])
+            looked_at, value = query[:, ::every], value[:, ::every]
+            k = functional.linear(looked_at, weight[width : 2 * width], added[width : 2 * width])
+        v = functional.linear(value, weight[2 * width :], added[2 * width :])
         return self._mix(q, k, v, bias)
 
     def recall(
