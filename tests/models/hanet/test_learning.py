@@ -20,7 +20,8 @@ def test_learns_to_refine() -> None:
     generator = torch.Generator().manual_seed(1)
     network = HANet(small_config(width=16, dropout=0.0))
     for layer in (network.encoder_joints_embed, network.decoder_joints_embed):
-        torch.nn.init.zeros_(layer.weight)  # begins with the interpolated input
+        torch.nn.init.zeros_(layer.weight)  # so that it begins with the interpolated input
+        torch.nn.init.zeros_(layer.bias)
     optimizer = torch.optim.AdamW(network.parameters(), lr=1.0, amsgrad=True)
     schedule = Schedule(warmup_steps=20, total_steps=250, base=3e-3)
     sampled = sampled_frames(13, 3)
@@ -40,5 +41,5 @@ def test_learns_to_refine() -> None:
         return float((x - truth).diff(n=2, dim=1).abs().mean())
 
     # Found: 0.55 and 0.15. Interpolating three of ten frames alone leaves 0.87 of the error.
-    assert (final - truth).abs().mean() < 0.75 * (noisy - truth).abs().mean()
-    assert jitter(final) < 0.3 * jitter(noisy)
+    assert (final - truth).abs().mean() < 0.8 * (noisy - truth).abs().mean()
+    assert jitter(final) < 0.35 * jitter(noisy)
