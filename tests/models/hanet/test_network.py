@@ -127,6 +127,17 @@ def test_interpolation_instead_of_the_decoder() -> None:
     assert not any(name.startswith("decoder") for name in network.state_dict())
 
 
+def test_with_detail_weights_of_zero_leave_the_input_itself() -> None:
+    network = small_network(detail=True)
+    x = random_windows(SMALL)
+    assert not torch.allclose(network(x)[0], small_network()(x)[0], atol=1e-3)
+    with torch.no_grad():
+        for layer in (network.encoder_joints_embed, network.decoder_joints_embed):
+            layer.weight.zero_()
+            layer.bias.zero_()
+    torch.testing.assert_close(network(x)[0], x, atol=1e-6, rtol=0)
+
+
 def test_components_switched_off_are_those_with_weights_of_zero() -> None:
     """Switching a term off must equal a network that has it and gives it no weight."""
     x = random_windows(SMALL)
@@ -270,6 +281,7 @@ def test_published_sizes() -> None:
         ({"levels": 40}, "levels must be 1 to"),
         ({"dropout": 1.0}, "dropout"),
         ({"joint_masking": -0.1}, "joint_masking"),
+        ({"joint_masking": 0.1, "detail": True}, "switch one of them off"),
         ({"joints": ("head",)}, "1 joint names were given for 3"),
         ({"fps": 0.0}, "fps"),
     ],
