@@ -1,5 +1,9 @@
 """Writing video, judged by OpenCV's decoder and by the bytes of the file."""
 
+import os
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -51,6 +55,28 @@ def test_the_index_stands_before_the_pictures(tmp_path):
     write_video(tmp_path / "a.mp4", grey_images(10))
     data = (tmp_path / "a.mp4").read_bytes()
     assert 0 < data.index(b"moov") < data.index(b"mdat")
+
+
+WRITE_NOISE = """
+import os, sys
+import numpy as np
+from marey.io.video import write_video
+if len(sys.argv) > 2:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+rng = np.random.default_rng(5)
+wall = rng.integers(0, 256, (64, 80, 3), np.uint8).repeat(4, 0).repeat(4, 1)
+write_video(sys.argv[1], (np.roll(wall, (k, 3 * k), (0, 1)) for k in range(30)))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs a choice of processors")
+def test_equal_frames_are_equal_bytes_however_many_processors(tmp_path):
+    for name, *options in (("a", "one processor"), ("b",), ("c",)):
+        path = str(tmp_path / f"{name}.mp4")
+        subprocess.run([sys.executable, "-c", WRITE_NOISE, path, *options], check=True)
+    whole = (tmp_path / "a.mp4").read_bytes()
+    assert (tmp_path / "b.mp4").read_bytes() == whole
+    assert (tmp_path / "c.mp4").read_bytes() == whole
 
 
 def test_a_failure_leaves_the_old_file(tmp_path):

@@ -1,17 +1,22 @@
 """Writing files so that a crash leaves either the old state or the new one, never half of each.
 
 Both context managers hand out a temporary place beside the target, on the same file system, so that
-the final rename is atomic. What was written is flushed to the disk before it gets its name.
+the final rename is atomic. What was written is flushed to the disk before it gets its name. What a
+writer that was killed left beside the target is removed when the target is next written.
 """
 
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal
 
 from marey.core.errors import InputError, OutputExistsError
+from marey.core.leftovers import clear_leftovers, hold
+
+_Kind = Literal["file", "folder", "old folder"]
 
 
 def refuse_existing(*targets: Path, overwrite: bool) -> None:
@@ -44,15 +49,13 @@ def atomic_path(target: str | Path, *, overwrite: bool = True) -> Iterator[Path]
         InputError: If the folder does not exist or cannot be written to.
     """
     target = Path(target)
+    clear_leftovers(target)
     refuse_existing(target, overwrite=overwrite)
-    temporary = Path(_make_temporary(target, folder=False))
-    try:
+    with _temporary_place(target, "file") as temporary:
         yield temporary
         _flush_to_disk(temporary)
         os.replace(temporary, target)
         _flush_to_disk(target.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -72,32 +75,54 @@ def atomic_folder(
         InputError: If the parent folder does not exist or cannot be written to.
     """
     target = Path(target)
+    clear_leftovers(target)
     refuse_existing(target, overwrite=overwrite)
-    temporary = Path(_make_temporary(target, folder=True))
-    try:
+    with _temporary_place(target, "folder") as temporary:
         yield temporary
         for path in sorted(temporary.rglob("*")) if flush else ():
             _flush_to_disk(path)
         _replace_folder(temporary, target)
         if flush:
             _flush_to_disk(target.parent)
+
+
+@contextmanager
+def _temporary_place(target: Path, kind: _Kind) -> Iterator[Path]:
+    """Yield an empty place beside a target that is removed at the end, if it is still there."""
+    temporary, descriptor = _hold_temporary(target, kind)
+    try:
+        if kind == "file":
+            os.chmod(temporary, 0o666 & ~_umask())
+        yield temporary
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if kind == "file":
+            temporary.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(temporary, ignore_errors=True)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
-def _make_temporary(target: Path, *, folder: bool) -> str:
+def _hold_temporary(target: Path, kind: _Kind) -> tuple[Path, int | None]:
+    while True:
+        temporary = Path(_make_temporary(target, kind))
+        with suppress(FileNotFoundError):
+            return temporary, hold(temporary)
+
+
+def _make_temporary(target: Path, kind: _Kind) -> str:
     prefix, parent = f".{target.name}.", target.parent
     if not parent.is_dir():
         raise InputError(f"the folder {parent} does not exist; create it or choose another output")
     try:
-        if folder:
-            return tempfile.mkdtemp(prefix=prefix, suffix=".tmp", dir=parent)
+        if kind != "file":
+            suffix = ".old" if kind == "old folder" else ".tmp"
+            return tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=parent)
         # The suffix stays: encoders and array writers choose their format by it.
         handle, path = tempfile.mkstemp(prefix=prefix, suffix=f".tmp{target.suffix}", dir=parent)
     except OSError as error:
         raise InputError(f"cannot write into {parent}: {error.strerror}") from error
     os.close(handle)
-    os.chmod(path, 0o666 & ~_umask())
     return path
 
 
@@ -114,15 +139,13 @@ def _replace_folder(temporary: Path, target: Path) -> None:
         os.rename(temporary, target)
         return
     # A folder cannot be replaced by one rename; the old one stays beside until the new one stands.
-    previous = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".old", dir=target.parent))
-    os.rename(target, previous / target.name)
-    try:
-        os.rename(temporary, target)
-    except OSError:
-        os.rename(previous / target.name, target)
-        raise
-    finally:
-        shutil.rmtree(previous, ignore_errors=True)
+    with _temporary_place(target, "old folder") as previous:
+        os.rename(target, previous / target.name)
+        try:
+            os.rename(temporary, target)
+        except OSError:
+            os.rename(previous / target.name, target)
+            raise
 
 
 def _flush_to_disk(path: Path) -> None:

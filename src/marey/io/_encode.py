@@ -1,5 +1,7 @@
 """Writing video that plays everywhere: H.264 in mp4, exact times, finished files only.
 
+The same frames become the same bytes, however many processors the machine has.
+
 PyAV's wheels carry x264; builds without it fall back to the next encoder of `ENCODERS`. Colours are
 stored as BT.709 and say so.
 """
@@ -30,6 +32,10 @@ TICKS_PER_SECOND = 90_000
 """Resolution of stored times: every common frame rate is a whole number of ticks."""
 
 BT709, LIMITED_RANGE = 1, 1
+
+NUM_THREADS = 4
+"""Frames encoded side by side. x264 gives other bytes for another number, and would choose it by
+the machine's processors; frames side by side cost no more than one at a time."""
 
 
 class VideoWriter:
@@ -89,6 +95,7 @@ class VideoWriter:
         context.time_base = stream.time_base = Fraction(1, TICKS_PER_SECOND)
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED_RANGE
+        context.thread_type, context.thread_count = "FRAME", NUM_THREADS
         return stream
 
     def _options(self, encoder: str) -> dict[str, str]:

@@ -5,7 +5,6 @@ lock that the system takes away from a dead process keeps two runs out of one fo
 """
 
 import errno
-import glob
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from marey.core.errors import EnvironmentFault, InputError
+from marey.core.leftovers import clear_leftovers
 
 _ABOUT = "about.txt"
 _NOTE = """\
@@ -79,7 +79,7 @@ def open_workspace(target: Path) -> Iterator[Workspace]:
         raise _explain(error, folder) from error
     try:
         workspace = Workspace(folder)
-        _clear_leftovers(target)
+        clear_leftovers(target, alone=True)
         shutil.rmtree(workspace.scratch, ignore_errors=True)
         yield workspace
     except OSError as error:
@@ -103,17 +103,6 @@ def _make(folder: Path) -> None:
         raise _explain(error, folder) from error
     if strange:
         raise InputError(f"{folder} is needed for the run but holds other files; rename it")
-
-
-def _clear_leftovers(target: Path) -> None:
-    """Undo what a run that was killed while it wrote the take left beside it (`core.files`)."""
-    name = glob.escape(target.name)
-    for old in target.parent.glob(f".{name}.*.old"):
-        if not target.exists() and (old / target.name).exists():
-            (old / target.name).rename(target)
-        shutil.rmtree(old, ignore_errors=True)
-    for temporary in target.parent.glob(f".{name}.*.tmp"):
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _explain(error: OSError, folder: Path) -> InputError | EnvironmentFault:
