@@ -324,11 +324,11 @@ def test_strangers_in_the_way_are_left_alone(video, target):
 
 def test_what_a_killed_write_leaves_is_cleared(tmp_path):
     target = tmp_path / "one.take"
-    (tmp_path / ".one.take.abc.tmp").mkdir()
-    old = tmp_path / ".one.take.def.old"
+    (tmp_path / ".one.take.abcdefgh.tmp").mkdir()
+    old = tmp_path / ".one.take.d_f4567h.old"
     (old / "one.take").mkdir(parents=True)
     (old / "one.take" / "take.toml").write_text("the old take")
-    other = tmp_path / ".another.take.abc.tmp"
+    other = tmp_path / ".another.take.abcdefgh.tmp"
     other.mkdir()
     with open_workspace(target) as workspace:
         workspace.remove()
