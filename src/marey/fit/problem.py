@@ -128,7 +128,9 @@ class Problem:
             for cost, shift in zip(relative, pose.shift.unbind(1), strict=True)
         ]
         forces = add_up(pulls, points)
-        loss = forces.loss + self.prior.loss(pose)
+        # A bounded kernel hides an infinite residual from the cost, but not from the gradient.
+        known = torch.isfinite(forces.gradient.sum((1, 2)) + forces.hessian.sum((1, 2)))
+        loss = torch.where(known, forces.loss, torch.nan) + self.prior.loss(pose)
         for cost in self.pose_costs:
             loss = loss + cost.loss(pose)
         loss = loss + (pose.shape / self.shape_sigma).square().sum(-1)
