@@ -37,7 +37,7 @@ def weigh(
         InputError: If a position is infinite or beyond 1e6, or the sigma of a known point is zero,
             negative, less than 1e-6 or not a number.
     """
-    known = ~np.isnan(position).any(-1)
+    known = np.asarray(~np.isnan(position).any(-1))
     spread = np.asarray(sigma, np.float64)
     if spread.ndim and spread.shape != known.shape:
         raise ShapeError(
