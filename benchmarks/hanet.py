@@ -71,6 +71,7 @@ def race(name: str, config: HANetConfig, *, batch: int, turns: int) -> Race:
         times = take_turns([lambda: plain(x), lambda: ours(x), lambda: half(x)], turns=turns)
         expected, found, rounded = plain(x)[0], ours(x)[0], half(x)[0]
         added = (found - ours(x)[1]).abs().mean()
+    print(f"{name}, {batch} windows: {times[0] / times[1]:.2f} times faster", flush=True)
     return Race(
         name=name,
         batch=batch,

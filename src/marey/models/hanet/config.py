@@ -72,6 +72,9 @@ class HANetConfig:
     detail: bool = False
     """Let the decoder start from what the input itself does between sampled frames, added to the
     interpolation, and not from straight lines (not in the paper): fast motion there survives."""
+    filter_bank: bool = False
+    """Start from a Gaussian of the input, and let the decoder choose between that, other Gaussians,
+    a median and the input itself for every joint and frame (`filter_bank`; not in the paper)."""
     joint_masking: float = 0.0
     """Probability with which a joint of a sampled frame is hidden in training (M-HANet)."""
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from marey.core.errors import ShapeError
 from marey.models.hanet.config import HANetConfig, check_config, check_window
+from marey.models.hanet.filter_bank import START, FilterBank
 from marey.models.hanet.kinematics import (
     Motion,
     Seen,
@@ -84,9 +85,14 @@ class HANet(nn.Module):
             )
             self.decoder_norm = nn.LayerNorm(width)
             self.decoder_joints_embed = nn.Linear(width, channels)
+        self.bank = None
+        if config.filter_bank:
+            self.bank = FilterBank(width, config.num_joints, config.joint_channels)
         for parameter in self.parameters():
             if parameter.ndim > 1:
                 nn.init.xavier_uniform_(parameter)
+        if self.bank is not None:
+            self.bank.reset()
 
     def forward(
         self, x: Float[Tensor, "B L C"], *, every_frame: bool = False
@@ -125,14 +131,19 @@ class HANet(nn.Module):
         if every_frame or config.mask == "additive_int":
             seen, step = hide(seen, config.interval), 1
         found = self._encode(seen, x.shape[1], step=step)
-        refined = self.encoder_joints_embed(found) + seen.current
+        filtered = None if self.bank is None else self.bank.filter(x.to(exact))
+        base = seen.current if filtered is None else filtered[START][:, ::step]
+        refined = self.encoder_joints_embed(found) + base
         between = interpolate(refined[:, :: config.interval // step], config.interval)
         final = between
-        if config.detail:
-            x = x.to(between.dtype)
-            final = final + (x - interpolate(x[:, :: config.interval], config.interval))
+        if config.detail or filtered is not None:
+            path = x.to(between.dtype) if filtered is None else filtered[START]
+            final = final + (path - interpolate(path[:, :: config.interval], config.interval))
         if config.decoder == "attention":
-            final = self._decode(final, found, seen, step=step) + final
+            token = self._decode(final, found, seen, filtered, step=step)
+            final = final + self.decoder_joints_embed(token)
+            if self.bank is not None and filtered is not None:
+                final = final + (self.bank.mix(filtered, token) - filtered[START])
         return final, (refined if every_frame else between)
 
     def _encode(self, seen: Seen, num_frames: int, *, step: int) -> Float[Tensor, "B T H"]:
@@ -164,10 +175,11 @@ class HANet(nn.Module):
         between: Float[Tensor, "B L C"],
         found: Float[Tensor, "B T H"],
         seen: Seen,
+        filtered: Float[Tensor, "M B L C"] | None,
         *,
         step: int,
-    ) -> Float[Tensor, "B L C"]:
-        """Return what the decoder adds to the interpolation."""
+    ) -> Float[Tensor, "B L H"]:
+        """Return the decoder's tokens, which say what to add to its start."""
         assert self.motion is not None
         dtype, interval = found.dtype, self.config.interval
         memory = self.motion_embed(torch.cat([found, self.motion(seen).to(dtype)], -1))
@@ -178,11 +190,13 @@ class HANet(nn.Module):
         elif step != interval:
             memory, step = memory[:, ::interval], interval
         token = self.decoder_embed(between.to(dtype).mT).mT
+        if self.bank is not None and filtered is not None:
+            token = token + self.bank.rest(filtered[0], filtered[START])
         position = _positions(between.shape[1], token)
         key = memory + position[::step]
         for layer in self.decoder:
             token = layer(token, position, memory, key, bias)
-        return self.decoder_joints_embed(self.decoder_norm(token))
+        return self.decoder_norm(token)
 
 
 def interpolate(x: Float[Tensor, "B S C"], interval: int) -> Float[Tensor, "B L C"]:

@@ -118,13 +118,14 @@ def _refine_whole(
     step = options.step or _half_window(config)
     starts = window_starts(len(x), config.window, step=step, tail=options.tail)
     device = network.encoder_embed.weight.device
-    windows = np.lib.stride_tricks.sliding_window_view(x, config.window, 0)[starts].swapaxes(1, 2)
+    windows = np.lib.stride_tricks.sliding_window_view(x, config.window, 0)
     parts = []
     with torch.inference_mode():
         for first in range(0, len(starts), options.batch):
             # Copied batch by batch: all windows together can be many times the sequence.
-            part = np.ascontiguousarray(windows[first : first + options.batch])
-            parts.append(network(torch.from_numpy(part).to(device))[0].float().cpu().numpy())
+            part = windows[starts[first : first + options.batch]].swapaxes(1, 2)
+            final, _ = network(torch.from_numpy(np.ascontiguousarray(part)).to(device))
+            parts.append(final.float().cpu().numpy())
     merged = merge_windows(np.concatenate(parts), starts, len(x))
     return merged[:num_frames].reshape(sequence.shape)
 
