@@ -445,14 +445,15 @@ def test_damaged_headers_of_arrays_end_in_one_sentence(tmp_path, seed):
 
 
 def test_unknown_kinds_name_the_known_ones(tmp_path):
-    (tmp_path / "scene.fbx").write_bytes(b"Kaydara FBX Binary")
+    (tmp_path / "scene.blend").write_bytes(b"BLENDER")
     with pytest.raises(InputError) as stop:
-        describe_file(tmp_path / "scene.fbx")
+        describe_file(tmp_path / "scene.blend")
     assert str(stop.value).replace(str(tmp_path), "") == (
-        "/scene.fbx is of no kind that marey knows; it reads videos, images and folders of them, "
+        "/scene.blend is of no kind that marey knows; it reads videos, images and folders of them, "
         ".take folders, .bvh, .glb, .npz (AMASS, MediaPipe, bodies), .trc, .c3d, .json (COCO), "
         "folders of OpenPose, .npy (MediaPipe), .csv, .parquet, .pkl (bodies), .onnx and "
-        ".safetensors, and other programs' results (.pkl, .pt, .npz, .json)"
+        ".safetensors, other programs' results (.pkl, .pt, .npz, .json), and corpora "
+        "(docs/datasets.md)"
     )
 
 

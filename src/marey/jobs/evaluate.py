@@ -88,7 +88,7 @@ def evaluate_files(  # noqa: PLR0913
 
 
 def read_side(path: str | Path, *, unit: str, format: str | None = None) -> PoseSet:
-    """Read one side of a comparison: poses, a folder of them, a take, or another program's results.
+    """Read one side of a comparison: poses, a folder of them, a take, others' results or labels.
 
     Args:
         path: Where it lies. Large meshes are kept in several files of one folder.
@@ -101,9 +101,14 @@ def read_side(path: str | Path, *, unit: str, format: str | None = None) -> Pose
     from marey.datasets.outputs.sniff import may_be_output
     from marey.evaluate import poses_of_take, read_poses
     from marey.io.take import read_take
+    from marey.jobs.corpora import find_corpus
+    from marey.jobs.corpus_poses import read_corpus_poses
     from marey.jobs.import_take import import_take
 
     path = Path(path)
+    corpus = find_corpus(path) if format is None else None
+    if corpus is not None:
+        return read_corpus_poses(path, corpus, unit=unit)
     if format is not None or (path.is_file() and may_be_output(path)):
         take = import_take(path, format=format)
         return poses_of_take(take, unit=unit, name=path.resolve().stem)
@@ -115,7 +120,7 @@ def read_side(path: str | Path, *, unit: str, format: str | None = None) -> Pose
     if not files:
         raise InputError(
             f"{path}: expected an .npz file that marey.evaluate.write_poses saved, a folder of "
-            "them, a .take, or another program's results"
+            "them, a .take, another program's results, or labels of a corpus (docs/datasets.md)"
         )
     parts = [read_poses(file) for file in files]
     for file, part in zip(files, parts, strict=True):

@@ -8,6 +8,8 @@ from marey.datasets.outputs.sniff import may_be_output
 from marey.io.images import IMAGE_SUFFIXES
 from marey.io.openpose import is_openpose
 from marey.io.take import HEADER
+from marey.jobs.corpora import find_corpus
+from marey.jobs.info.corpora import describe_corpus
 from marey.jobs.info.description import Description
 from marey.jobs.info.keypoints import describe_json, describe_npy, describe_openpose
 from marey.jobs.info.motions import describe_bvh, describe_glb, describe_npz
@@ -27,7 +29,8 @@ VIDEO_SUFFIXES = (
 KNOWN = (
     "videos, images and folders of them, .take folders, .bvh, .glb, .npz (AMASS, MediaPipe, "
     "bodies), .trc, .c3d, .json (COCO), folders of OpenPose, .npy (MediaPipe), .csv, .parquet, "
-    ".pkl (bodies), .onnx and .safetensors, and other programs' results (.pkl, .pt, .npz, .json)"
+    ".pkl (bodies), .onnx and .safetensors, other programs' results (.pkl, .pt, .npz, .json), and "
+    "corpora (docs/datasets.md)"
 )
 """For the message about all others."""
 
@@ -51,6 +54,9 @@ def describe_file(path: str | Path) -> Description:
         raise InputError(f"{path} is neither a file nor a folder; give one that marey reads")
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty (0 bytes); copy or export it again")
+    corpus = find_corpus(path)
+    if corpus is not None:
+        return describe_corpus(path, corpus)
     if path.suffix.lower() in (".npz", ".json") and may_be_output(path):
         return describe_output(path)
     name = path.name.lower()
@@ -64,6 +70,9 @@ def _describe_folder(path: Path) -> Description:
     suffixes = {inner.suffix.lower() for inner in path.iterdir() if inner.name[0] != "."}
     if not suffixes:
         raise InputError(f"the folder {path} is empty; give one with images or a take")
+    corpus = find_corpus(path)
+    if corpus is not None:
+        return describe_corpus(path, corpus)
     if is_openpose(path):
         return describe_openpose(path)
     if suffixes & set(IMAGE_SUFFIXES):
