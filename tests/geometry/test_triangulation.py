@@ -13,8 +13,6 @@ from marey.geometry._triangulation_reference import triangulate_point
 from marey.geometry.triangulation import TriangulationOptions, triangulate
 from tests.geometry.rays import RayProblem, make_problem, project, ring_extrinsics
 
-EXHAUSTIVE = TriangulationOptions(exhaustive=True)
-
 
 def test_noise_free_points_come_back_exactly():
     problem = make_problem(4, 50, np.random.default_rng(0), noise=0.0, outliers=0.0)
@@ -30,6 +28,18 @@ def test_gross_outliers_are_left_out():
     np.testing.assert_allclose(found.position, problem.points, atol=1e-9)
     assert not found.inlier[3].any()
     assert found.inlier[[0, 1, 2, 4, 5, 6, 7]].all()
+
+
+def test_two_views_that_see_different_things_give_a_point_only_if_that_is_wanted():
+    problem = make_problem(2, 5, np.random.default_rng(9), noise=0.0, outliers=0.0)
+    problem.rays[1, :, 1] += 0.3
+    arrays = problem.rays, np.ones((2, 5)), problem.extrinsics
+    lenient = triangulate(*arrays)
+    assert lenient.inlier.all()
+    assert (lenient.error > 0.01).all()
+    strict = triangulate(*arrays, options=TriangulationOptions(strict=True))
+    assert not strict.inlier.any()
+    assert np.isnan(strict.position).all()
 
 
 def test_unsure_missing_and_single_views_do_not_count():
@@ -50,12 +60,12 @@ def test_unsure_missing_and_single_views_do_not_count():
     ("num_views", "outliers"), [(2, 0.1), (3, 0.3), (5, 0.4), (7, 0.7), (12, 0.3), (20, 0.12)]
 )
 @pytest.mark.parametrize("weigh_fit", [True, False])
-@pytest.mark.parametrize("in_front", [True, False])
+@pytest.mark.parametrize(("in_front", "strict"), [(True, True), (True, False), (False, False)])
 def test_kernel_obeys_the_plain_rules(
-    num_views: int, outliers: float, weigh_fit: bool, in_front: bool
+    num_views: int, outliers: float, weigh_fit: bool, in_front: bool, strict: bool
 ):
     problem = make_problem(num_views, 25, np.random.default_rng(num_views), outliers=outliers)
-    options = TriangulationOptions(weigh_fit=weigh_fit, in_front=in_front)
+    options = TriangulationOptions(weigh_fit=weigh_fit, in_front=in_front, strict=strict)
     found = triangulate(problem.rays, problem.confidence, problem.extrinsics, options=options)
     for point in range(25):
         expected, supports = triangulate_point(
@@ -67,6 +77,7 @@ def test_kernel_obeys_the_plain_rules(
             weigh_fit=weigh_fit,
             precision=np.ones(num_views),
             in_front=in_front,
+            strict=strict,
         )
         np.testing.assert_array_equal(found.inlier[:, point], supports)
         # A pair whose rays miss each other widely has no well-defined point.
@@ -81,10 +92,17 @@ def test_kernel_obeys_the_plain_rules(
     noise=st.sampled_from([0.0, 0.001, 0.004, 0.008]),
     size=st.sampled_from([0.02, 0.05, 0.3]),
     shift=st.sampled_from([0.0, 3.0, 50.0]),
+    strict=st.booleans(),
     seed=st.integers(0, 1000),
 )
 def test_stopping_early_changes_nothing(
-    num_views: int, outliers: float, noise: float, size: float, shift: float, seed: int
+    num_views: int,
+    outliers: float,
+    noise: float,
+    size: float,
+    shift: float,
+    strict: bool,
+    seed: int,
 ):
     rng = np.random.default_rng(seed)
     problem = _move(
@@ -92,7 +110,10 @@ def test_stopping_early_changes_nothing(
         shift,
     )
     arrays = problem.rays, problem.confidence, problem.extrinsics
-    quick, full = triangulate(*arrays), triangulate(*arrays, options=EXHAUSTIVE)
+    quick, full = (
+        triangulate(*arrays, options=TriangulationOptions(strict=strict, exhaustive=exhaustive))
+        for exhaustive in (False, True)
+    )
     np.testing.assert_array_equal(quick.inlier, full.inlier)
     np.testing.assert_array_equal(quick.position, full.position)
 

@@ -57,8 +57,8 @@ _MIN_POINT_SIGMA_M, _FILLED_SIGMA_M = 0.005, 0.05
 _MIN_PIXEL_SIGMA = 0.5
 _SHAPE_FRAMES = 48
 _INDEPENDENT_FRAMES = 3.0
-"""What a detector calls a hip is not where a rig's hip turns, in every frame alike: many frames
-weigh as much as a few independent ones."""
+"""What a detector calls a hip is not where a rig's hip turns, in every frame and view alike: many
+of them weigh as much as a few independent ones."""
 _TRUNK = ("spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar")
 
 FirstPoses = Callable[[Chain, Float[Tensor, "T K 3"]], Pose]
@@ -264,7 +264,8 @@ def _find_shape(
     start = guess[best]
     start = replace(start, shape=_shape_of_limbs(part.chain, data).expand(len(best), -1))
     first = solve_frames(part, start, LmOptions(iterations=15))
-    sigma = min(1.0, _INDEPENDENT_FRAMES / len(best)) ** 0.5
+    views = float((data.image_weight[best] > 0).sum(1).float().mean())
+    sigma = min(1.0, _INDEPENDENT_FRAMES / (len(best) * max(views, 1.0))) ** 0.5
     joint = replace(part, active=pose_columns(part.chain, shape=True), shape_sigma=sigma)
     return solve_shared_shape(joint, first.pose, iterations=12).pose.shape[0]
 

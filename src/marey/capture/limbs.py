@@ -19,6 +19,8 @@ _SIDED = (
 _ACROSS = ("hip", "shoulder", "eye")
 
 Limb = tuple[str, str]
+Names = Skeleton | tuple[str, ...]
+"""A set of keypoints, or names of points in order."""
 
 
 def _one_side(limb: tuple[str, str], side: str) -> Limb:
@@ -37,12 +39,13 @@ LIMBS: tuple[Limb, ...] = (
 )
 
 
-def find_limbs(skeleton: Skeleton) -> tuple[Limb, ...]:
+def find_limbs(names: Names) -> tuple[Limb, ...]:
     """Return the limbs whose ends a set of keypoints has."""
-    return tuple(limb for limb in LIMBS if all(end in skeleton.keypoints for end in limb))
+    known = names.keypoints if isinstance(names, Skeleton) else names
+    return tuple(limb for limb in LIMBS if all(end in known for end in limb))
 
 
-def find_limb_pairs(skeleton: Skeleton) -> tuple[tuple[Limb, Limb], ...]:
+def find_limb_pairs(names: Names) -> tuple[tuple[Limb, Limb], ...]:
     """Return the mirrored limbs whose ends a set of keypoints has."""
-    limbs = find_limbs(skeleton)
+    limbs = find_limbs(names)
     return tuple(pair for pair in LIMB_PAIRS if pair[0] in limbs and pair[1] in limbs)

@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.optimize import minimize
 
-from marey.capture.limbs import find_limb_pairs, find_limbs
+from marey.capture.limbs import Names, find_limb_pairs, find_limbs
 from marey.core import Skeleton
 
 Setting = Literal["paper", "reference"]
@@ -58,7 +58,7 @@ class PoseLoss:
 def measure_pose_loss(
     points: Float[np.ndarray, "T K 3"],
     start: Float[np.ndarray, "T K 3"],
-    skeleton: Skeleton,
+    names: Names,
     *,
     setting: Setting = "reference",
 ) -> PoseLoss:
@@ -67,16 +67,16 @@ def measure_pose_loss(
     Args:
         points: m; NaN where missing, in `start` too.
         start: The points they should stay near.
-        skeleton: Their names.
+        names: Theirs.
         setting: Which formulas.
     """
-    terms, _ = _Cost(start, skeleton, PoseWeights(), setting).terms(np.nan_to_num(points), 0.0)
+    terms, _ = _Cost(start, names, PoseWeights(), setting).terms(np.nan_to_num(points), 0.0)
     return PoseLoss(**terms)
 
 
 def optimize_points(
     start: Float[np.ndarray, "T K 3"],
-    skeleton: Skeleton,
+    names: Names,
     *,
     setting: Setting = "reference",
     weights: PoseWeights | None = None,
@@ -87,7 +87,7 @@ def optimize_points(
 
     Args:
         start: Points in the world, m; NaN where missing, and they stay missing.
-        skeleton: Their names.
+        names: Theirs.
         setting: Which formulas.
         weights: Weights of the terms.
         rounds: How often to start again with the result as the anchor; the authors' sequence
@@ -96,7 +96,7 @@ def optimize_points(
     """
     points = start
     for _ in range(rounds):
-        points = _minimize(_Cost(points, skeleton, weights or PoseWeights(), setting), iterations)
+        points = _minimize(_Cost(points, names, weights or PoseWeights(), setting), iterations)
     return points
 
 
@@ -126,15 +126,16 @@ class _Cost:
     def __init__(
         self,
         start: Float[np.ndarray, "T K 3"],
-        skeleton: Skeleton,
+        names: Names,
         weights: PoseWeights,
         setting: Setting,
     ):
         self.known: Bool[np.ndarray, "T K"] = np.asarray(np.isfinite(start).all(-1))
         self.start = np.where(self.known[..., None], start, 0.0)
         self.weights, self.setting = weights, setting
-        limbs, pairs = find_limbs(skeleton), find_limb_pairs(skeleton)
-        self.ends = [(skeleton.index(first), skeleton.index(second)) for first, second in limbs]
+        limbs, pairs = find_limbs(names), find_limb_pairs(names)
+        order = names.keypoints if isinstance(names, Skeleton) else names
+        self.ends = [(order.index(first), order.index(second)) for first, second in limbs]
         self.left = [limbs.index(left) for left, _ in pairs]
         self.right = [limbs.index(right) for _, right in pairs]
         first, second = np.array(self.ends, np.int64).reshape(-1, 2).T

@@ -16,6 +16,8 @@ from scipy.signal import savgol_filter
 from marey.capture.limbs import find_limbs
 from marey.core import Keypoints3D
 
+_LEAST_SPREAD_M = 0.005
+
 CHUNK = 1200
 """Frames that are judged together."""
 
@@ -31,6 +33,9 @@ class RefineOptions:
     never applies to metres."""
     limb_deviations: float = 10.0
     """Standard deviations from its mean beyond which a limb's length is wrong."""
+    robust: bool = False
+    """Whether median and median absolute deviation judge limbs, and not mean and deviation, which
+    what they should find carries along."""
     smooth_window: int = 5
     smooth_order: int = 3
     max_gap: int | None = None
@@ -90,7 +95,7 @@ def refine_points(
         filled = fill_points(position[part], valid[part], window=options.window)
         jumped = find_jumps(filled, options.jump)
         filled = fill_points(filled, ~jumped, window=options.window)
-        odd = find_odd_limbs(filled, limbs, options.limb_deviations)
+        odd = find_odd_limbs(filled, limbs, options.limb_deviations, robust=options.robust)
         filled = fill_points(filled, ~odd, window=options.window)
         kept[part] = valid[part] & ~jumped & ~odd
         filled[_find_long_gaps(~kept[part], options.max_gap)] = np.nan
@@ -154,7 +159,11 @@ def find_jumps(position: Float[np.ndarray, "T K 3"], threshold: float) -> Bool[n
 
 
 def find_odd_limbs(
-    position: Float[np.ndarray, "T K 3"], limbs: list[tuple[int, int]], deviations: float
+    position: Float[np.ndarray, "T K 3"],
+    limbs: list[tuple[int, int]],
+    deviations: float,
+    *,
+    robust: bool = False,
 ) -> Bool[np.ndarray, "T K"]:
     """Mark both ends of limbs whose length is far from its mean over time."""
     odd = np.zeros(position.shape[:2], bool)
@@ -163,11 +172,21 @@ def find_odd_limbs(
         known = np.isfinite(length)
         if known.sum() < 2:
             continue
-        mean, spread = length[known].mean(), length[known].std(ddof=1)
-        far = known & (np.abs(length - mean) > deviations * spread)
+        middle, spread = (_median_and_spread if robust else _mean_and_spread)(length[known])
+        far = known & (np.abs(length - middle) > deviations * spread)
         odd[:, first] |= far
         odd[:, second] |= far
     return odd
+
+
+def _mean_and_spread(length: Float[np.ndarray, "n"]) -> tuple[float, float]:
+    return float(length.mean()), float(length.std(ddof=1))
+
+
+def _median_and_spread(length: Float[np.ndarray, "n"]) -> tuple[float, float]:
+    middle = float(np.median(length))
+    # A normal distribution's deviation is 1.48 times its median absolute one.
+    return middle, max(1.4826 * float(np.median(np.abs(length - middle))), _LEAST_SPREAD_M)
 
 
 def _find_long_gaps(

@@ -20,7 +20,12 @@ _MIN_FREEDOM = 30.0
 class KeypointOptions:
     """How keypoints of people are triangulated."""
 
-    views: TriangulationOptions = field(default_factory=lambda: TriangulationOptions(in_front=True))
+    views: TriangulationOptions = field(
+        default_factory=lambda: TriangulationOptions(in_front=True, strict=True)
+    )
+    max_sigma: float = 0.1
+    """Standard deviation beyond which a point says nothing and counts as missing, m: two rays that
+    are nearly parallel meet somewhere."""
     judge_sigma: bool = True
     """Whether the residuals of a whole recording correct the sigmas that the views state: a
     detector is rarely as precise as it believes, and no two keypoints are alike."""
@@ -83,23 +88,24 @@ def triangulate_keypoints(
     if options.judge_sigma:
         scale = _judge_sigma(found, given=sigma is not None)
     covariance = found.covariance * np.square(scale)[:, None, None]
-    known = np.isfinite(found.position).all(-1)
-    total = np.where(found.inlier, np.nan_to_num(confidence), 0.0).sum(0)
-    mean = np.where(known, total / np.maximum(found.num_views, 1), 0.0)
     spread = np.sqrt(np.trace(covariance, axis1=-2, axis2=-1) / 3)
+    known = np.isfinite(found.position).all(-1) & (spread <= options.max_sigma)
+    inlier = found.inlier & known
+    total = np.where(inlier, np.nan_to_num(confidence), 0.0).sum(0)
+    mean = np.where(known, total / np.maximum(inlier.sum(0), 1), 0.0)
     return TriangulatedKeypoints(
         keypoints=Keypoints3D(
             skeleton=keypoints.skeleton,
             people=keypoints.people,
             time=keypoints.time,
-            position=found.position.astype(np.float32),
+            position=np.where(known[..., None], found.position, np.nan).astype(np.float32),
             frame="world",
             confidence=mean.astype(np.float32),
-            sigma=spread.astype(np.float32),
+            sigma=np.where(known, spread, np.nan).astype(np.float32),
         ),
-        covariance=covariance,
-        error=found.error,
-        inlier=found.inlier,
+        covariance=np.where(known[..., None, None], covariance, np.nan),
+        error=np.where(known, found.error, np.nan),
+        inlier=inlier,
         pixel_sigma=_pixel_sigma(keypoints, found.ray_sigma * scale, per_pixel),
     )
 

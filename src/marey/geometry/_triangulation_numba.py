@@ -91,7 +91,7 @@ def _null_vectors(m, count, x):
 
 
 @_vectorized
-def _count_misses(x, count, row, partner, view, limit, in_front, misses):
+def _count_misses(x, count, row, partner, view, limit, in_front, strict, misses):
     """Add one to the misses of every candidate point that a view does not agree with."""
     a0, a1, a2, a3 = row[0], row[1], row[2], row[3]
     b0, b1, b2, b3 = row[4], row[5], row[6], row[7]
@@ -101,7 +101,7 @@ def _count_misses(x, count, row, partner, view, limit, in_front, misses):
         v = b0 * x[0, p] + b1 * x[1, p] + b2 * x[2, p] + b3
         z = c0 * x[0, p] + c1 * x[1, p] + c2 * x[2, p] + c3
         agrees = (u * u + v * v < limit * z * z) & ((z > 0.0) | (not in_front))
-        misses[p] += 0.0 if agrees or partner[p] == view else 1.0
+        misses[p] += 0.0 if agrees or ((partner[p] == view) & (not strict)) else 1.0
 
 
 @_vectorized
@@ -212,18 +212,20 @@ def _solve_linear(normal, num, best, weigh, confidence, matrix, x):
 
 
 @_vectorized
-def _mark_agreeing(x, p, rows, num, i, j, limit, in_front, best):
+def _mark_agreeing(x, p, rows, num, i, j, limit, in_front, strict, best):
     for k in range(num):
         row = rows[k]
         u = row[0] * x[0, p] + row[1] * x[1, p] + row[2] * x[2, p] + row[3]
         v = row[4] * x[0, p] + row[5] * x[1, p] + row[6] * x[2, p] + row[7]
         z = row[8] * x[0, p] + row[9] * x[1, p] + row[10] * x[2, p] + row[11]
         agrees = u * u + v * v < limit * z * z and (z > 0.0 or not in_front)
-        best[k] = agrees or k in (i, j)
+        best[k] = agrees or (k in (i, j) and not strict)
 
 
 @_vectorized
-def _find_best(rows, normal, rays, direction, confidence, num, limit, in_front, prune, work, best):
+def _find_best(
+    rows, normal, rays, direction, confidence, num, limit, in_front, strict, prune, work, best
+):
     """Fill `best` with the views of the largest agreeing set; the first pair wins ties."""
     matrix, x, misses, partner, quality, order, hopeless = work
     size, reach, distance = 0, 0.0, 1.0
@@ -247,9 +249,9 @@ def _find_best(rows, normal, rays, direction, confidence, num, limit, in_front, 
                 _stay_behind(x, used, rows, partner, i, misses)
             for place in range(num):
                 k = order[place]
-                if k == i:
+                if k == i and not strict:
                     continue
-                _count_misses(x, used, rows[k], partner, k, limit, in_front, misses)
+                _count_misses(x, used, rows[k], partner, k, limit, in_front, strict, misses)
                 if prune:
                     fewest = np.inf
                     for p in range(count):
@@ -260,7 +262,7 @@ def _find_best(rows, normal, rays, direction, confidence, num, limit, in_front, 
             for p in range(count):
                 if num - misses[p] > size:
                     size = num - int(misses[p])
-                    _mark_agreeing(x, p, rows, num, i, partner[p], limit, in_front, best)
+                    _mark_agreeing(x, p, rows, num, i, partner[p], limit, in_front, strict, best)
                     improved = True
             if improved and prune:
                 if size == num:
@@ -397,6 +399,7 @@ def triangulate_kernel(
     weigh_fit,
     by_variance,
     in_front,
+    strict,
     prune,
     position,
     covariance,
@@ -472,7 +475,18 @@ def triangulate_kernel(
                 direction[axis, k] /= length
             best[k] = False
         size = _find_best(
-            rows, normal, ray, direction, sure, num, limit, in_front, prune, work, best[:num]
+            rows,
+            normal,
+            ray,
+            direction,
+            sure,
+            num,
+            limit,
+            in_front,
+            strict,
+            prune,
+            work,
+            best[:num],
         )
         if size < 2:
             continue

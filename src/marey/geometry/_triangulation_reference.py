@@ -14,7 +14,7 @@ NUM_STEPS = 30
 """Refinement steps at most."""
 
 
-def triangulate_point(
+def triangulate_point(  # noqa: PLR0913
     rays: Float[np.ndarray, "C 2"],
     confidence: Float[np.ndarray, "C"],
     extrinsics: Float[np.ndarray, "C 3 4"],
@@ -24,6 +24,7 @@ def triangulate_point(
     weigh_fit: bool,
     precision: Float[np.ndarray, "C"],
     in_front: bool,
+    strict: bool = False,
 ) -> tuple[Float[np.ndarray, "3"], Bool[np.ndarray, "C"]]:
     """Triangulate one point from the candidate views.
 
@@ -40,9 +41,10 @@ def triangulate_point(
         inliers = tuple(
             int(view)
             for view in candidates
-            if view in (first, second) or (fits[view] and (ahead[view] or not in_front))
+            if (view in (first, second) and not strict)
+            or (fits[view] and (ahead[view] or not in_front))
         )
-        if len(inliers) > len(best):
+        if len(inliers) > max(len(best), 1):
             best = inliers
     supports = np.zeros(len(rays), bool)
     supports[list(best)] = True

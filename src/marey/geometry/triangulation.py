@@ -36,6 +36,10 @@ class TriangulationOptions:
     """Whether the agreeing views weigh by confidence in the linear solve before refinement."""
     in_front: bool = False
     """Whether a point behind a camera disagrees with it; the authors' code does not ask."""
+    strict: bool = False
+    """Whether the two views that propose a point have to agree with it like all others; the
+    authors' code takes their agreement for granted, so that two views which see different things
+    still give a point."""
     exhaustive: bool = False
     """Whether every pair is solved and tested to the end; the result is the same."""
     workers: int = 2
@@ -128,6 +132,7 @@ def triangulate(
             options.weigh_fit,
             sigma is not None,
             options.in_front,
+            options.strict,
             not options.exhaustive,
             position[part],
             spread[part],

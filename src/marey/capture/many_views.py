@@ -1,0 +1,343 @@
+"""The order of the verbs for several calibrated cameras; nothing else knows it.
+
+What each camera saw, associated across them, is brought to one clock, triangulated, refined and
+fitted with one body per person. The world is the calibration's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from marey.body import Body
+from marey.capture.common_clock import (
+    Steps,
+    choose_clock,
+    find_steps,
+    gather_keypoints,
+    gather_track,
+)
+from marey.capture.duplicates import suppress_duplicates
+from marey.capture.fit_body import FitOptions
+from marey.capture.fit_views import ViewsFit, ViewsOfPerson, fit_views
+from marey.capture.limbs import find_limbs
+from marey.capture.people import name_people
+from marey.capture.pipeline import Seen, Timings
+from marey.capture.pose_cost import PoseWeights, Setting, optimize_points
+from marey.capture.refine_points import RefineOptions, refine_keypoints
+from marey.capture.triangulate import (
+    KeypointOptions,
+    TriangulatedKeypoints,
+    triangulate_keypoints,
+)
+from marey.core import Cameras, Keypoints2D, Keypoints3D, Person, Take, Tracks
+from marey.core.errors import InputError, NothingFoundError
+from marey.core.progress import Progress, silent
+from marey.fit.threads import one_thread_each, side_by_side
+
+Association = tuple[tuple[int, ...], ...]
+"""Per view, the person in the world that each of its followed people is; -1 for nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManyViewsOptions:
+    """What may be set of a capture with several cameras."""
+
+    points: KeypointOptions = field(default_factory=KeypointOptions)
+    refine: RefineOptions = field(
+        default_factory=lambda: RefineOptions(limb_deviations=4.0, robust=True)
+    )
+    """Its `jump` and `max_gap` follow from the clock, `top_speed` and the fit's `max_gap`."""
+    top_speed: float = 12.0
+    """Fastest that a point of a person moves, m/s."""
+    skeleton_cost: Setting = "reference"
+    """Whose formulas make limbs constant and symmetric."""
+    skeleton_weights: PoseWeights = field(default_factory=PoseWeights)
+    fit: FitOptions = field(default_factory=FitOptions)
+    workers: int = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SolvedViews:
+    """A take and what says how good it is."""
+
+    take: Take
+    triangulated: TriangulatedKeypoints
+    """Before they were refined; N in the order of the take's people."""
+    fits: tuple[ViewsFit | None, ...]
+
+
+def associate_one_person(views: Sequence[Seen]) -> Association:
+    """Take the largest person of every view to be one and the same, and all others for nobody.
+
+    Followed people who are seen before or after that person only, never beside, are pieces of the
+    same track.
+    """
+    return tuple(_find_largest(seen) for seen in views)
+
+
+def _find_largest(seen: Seen) -> tuple[int, ...]:
+    sizes = []
+    for track in seen.tracks.tracks:
+        extent = np.nan_to_num(track.box[:, 2:] - track.box[:, :2])
+        sizes.append(float(np.sqrt(np.maximum(extent.prod(1), 0)).sum()))
+    taken, own = np.zeros(len(seen.clip.time), bool), [-1] * len(sizes)
+    for row in np.argsort(sizes)[::-1]:
+        span = slice(seen.tracks.tracks[row].start, seen.tracks.tracks[row].stop)
+        if not taken[span].any():
+            own[row], taken[span] = 0, True
+    return tuple(own)
+
+
+def solve_views(
+    views: Sequence[Seen],
+    cameras: Cameras,
+    *,
+    association: Association,
+    body: Body,
+    options: ManyViewsOptions | None = None,
+    progress: Progress = silent,
+    timings: Timings | None = None,
+) -> SolvedViews:
+    """Turn what several cameras saw into everyone's motion in the cameras' world.
+
+    Args:
+        views: What each camera saw, one per camera and in their order.
+        cameras: The calibration; `time_offset` brings each view to the common clock.
+        association: Who is who across views.
+        body: The body to fit.
+        options: How.
+        progress: Called as the fit advances.
+        timings: Where seconds per stage are added up.
+
+    Raises:
+        InputError: If views and cameras do not fit together.
+        NothingFoundError: If nobody is seen by two cameras at once.
+    """
+    options, timings = options or ManyViewsOptions(), timings or Timings()
+    _check_views(views, cameras)
+    with timings.measure("clock"):
+        clock, steps = _find_clock(views, cameras)
+        seen = _gather(views, association, clock, steps)
+    with timings.measure("triangulate"):
+        clean = suppress_duplicates(seen, drop="weaker")
+        found = triangulate_keypoints(clean, cameras, options=options.points)
+    if not found.keypoints.valid.any():
+        raise NothingFoundError(
+            "no keypoint is seen by two cameras that agree on it; check that the cameras film the "
+            "same moment and that the calibration is theirs"
+        )
+    with timings.measure("refine"):
+        points = refine_skeletons(found.keypoints, options)
+    with timings.measure("fit"):
+        fits = _fit_everyone(clean, found, points, cameras, body, options, progress)
+    people = tuple(_to_person(clean, points, fits, row) for row in range(len(clean.people)))
+    take = Take(
+        time=clock,
+        clips=tuple(seen.clip for seen in views),
+        cameras=cameras,
+        tracks=_to_tracks(views, association, clean.people, clock, steps),
+        people=people,
+    )
+    return SolvedViews(take=take, triangulated=found, fits=fits)
+
+
+def refine_skeletons(keypoints: Keypoints3D, options: ManyViewsOptions) -> Keypoints3D:
+    """Fill, filter and smooth points, then bring limbs to constant, symmetric lengths."""
+    time = keypoints.time
+    rate = 1 / float(np.median(np.diff(time))) if len(time) > 1 else 30.0
+    filled = refine_keypoints(
+        keypoints,
+        replace(
+            options.refine,
+            jump=(options.top_speed / rate) ** 2,
+            max_gap=round(options.fit.max_gap * rate),
+        ),
+    )
+    ends = sorted({end for limb in find_limbs(filled.skeleton) for end in limb})
+    columns = [filled.skeleton.index(name) for name in ends]
+
+    def straighten(row: int) -> Float[np.ndarray, "T K 3"]:
+        points = filled.position[row].astype(np.float64)
+        points[:, columns] = optimize_points(
+            points[:, columns],
+            tuple(ends),
+            setting=options.skeleton_cost,
+            weights=options.skeleton_weights,
+        )
+        return points
+
+    rows = range(len(filled.people))
+    position = np.stack(side_by_side(straighten, rows, workers=options.workers))
+    return replace(filled, position=position.astype(np.float32))
+
+
+def _check_views(views: Sequence[Seen], cameras: Cameras) -> None:
+    if len(views) != len(cameras.names) or len(views) < 2:
+        raise InputError(
+            f"{len(views)} videos came with {len(cameras.names)} cameras; give one video per "
+            "camera, two at least, in the order of the calibration or named like its cameras"
+        )
+
+
+def _find_clock(
+    views: Sequence[Seen], cameras: Cameras
+) -> tuple[Float[np.ndarray, "T"], list[Steps]]:
+    own = [seen.clip.time + offset for seen, offset in zip(views, cameras.time_offset, strict=True)]
+    clock = choose_clock(own)
+    if not len(clock):
+        raise NothingFoundError(
+            "no two of the videos overlap in time; check that they were recorded together, or "
+            "leave out --no-sync"
+        )
+    return clock, [find_steps(times, clock) for times in own]
+
+
+def _gather(
+    views: Sequence[Seen],
+    association: Association,
+    clock: Float[np.ndarray, "T"],
+    steps: Sequence[Steps],
+) -> Keypoints2D:
+    """Lay out everyone's keypoints in all views."""
+    names = name_people(1 + max((who for view in association for who in view), default=-1))
+    skeletons = [person.keypoints2d[0].skeleton for seen in views for person in seen.people]
+    if not skeletons or not names:
+        raise NothingFoundError("nobody was found in any of the videos; check what they show")
+    blocks = [
+        [
+            gather_keypoints(
+                [person for person, who in zip(seen.people, own, strict=True) if who == row],
+                view=0,
+                name=name,
+                skeleton=skeletons[0],
+                steps=step,
+                num_frames=len(seen.clip.time),
+                clock=clock,
+            )
+            for row, name in enumerate(names)
+        ]
+        for seen, own, step in zip(views, association, steps, strict=True)
+    ]
+
+    def stack(part: str) -> Float[np.ndarray, "..."]:
+        return np.stack([np.concatenate([getattr(b, part) for b in view]) for view in blocks])
+
+    sigma = stack("sigma")
+    return Keypoints2D(
+        skeleton=skeletons[0],
+        people=names,
+        time=clock,
+        position=stack("position"),
+        confidence=stack("confidence"),
+        sigma=sigma if np.isfinite(sigma).any() else None,
+    )
+
+
+def _fit_everyone(
+    keypoints: Keypoints2D,
+    found: TriangulatedKeypoints,
+    points: Keypoints3D,
+    cameras: Cameras,
+    body: Body,
+    options: ManyViewsOptions,
+    progress: Progress,
+) -> tuple[ViewsFit | None, ...]:
+    finished: list[int] = []
+
+    def fit(row: int) -> ViewsFit | None:
+        person = lay_out_person(keypoints, found, points, row, options)
+        name = keypoints.people[row]
+        result = fit_views(body, person, cameras, name=name, options=options.fit)
+        finished.append(row)
+        progress("fit", len(finished), len(keypoints.people))
+        return result
+
+    with one_thread_each():
+        rows = range(len(keypoints.people))
+        fits = tuple(side_by_side(fit, rows, workers=options.workers))
+    if all(result is None for result in fits):
+        raise NothingFoundError(
+            "nobody is seen well enough by two cameras or more to fit a body; check the "
+            "calibration, or that people stand where the views overlap"
+        )
+    return fits
+
+
+def lay_out_person(
+    keypoints: Keypoints2D,
+    found: TriangulatedKeypoints,
+    points: Keypoints3D,
+    row: int,
+    options: ManyViewsOptions,
+) -> ViewsOfPerson:
+    """Return what the fit of one person needs.
+
+    Image points count where their view agrees with the triangulated point, or where there is none
+    and the view alone sees it.
+    """
+    assert points.sigma is not None
+    inlier: Bool[np.ndarray, "C T K"] = found.inlier[:, row]
+    sure = keypoints.confidence[:, row] > options.points.views.min_confidence
+    return ViewsOfPerson(
+        skeleton=keypoints.skeleton,
+        time=keypoints.time,
+        points=points.position[row],
+        point_sigma=points.sigma[row],
+        image=keypoints.position[:, row],
+        image_sigma=found.pixel_sigma[:, row],
+        counts=sure & (inlier | ~inlier.any(0)),
+    )
+
+
+def _to_person(
+    keypoints: Keypoints2D, points: Keypoints3D, fits: Sequence[ViewsFit | None], row: int
+) -> Person:
+    name, fit = keypoints.people[row], fits[row]
+    own = slice(row, row + 1)
+    return Person(
+        name=name,
+        start=0,
+        num_frames=len(keypoints.time),
+        keypoints2d=tuple(
+            replace(
+                keypoints,
+                people=(name,),
+                position=keypoints.position[view, own],
+                confidence=keypoints.confidence[view, own],
+                sigma=None if keypoints.sigma is None else keypoints.sigma[view, own],
+            )
+            for view in range(len(keypoints.position))
+        ),
+        keypoints3d=replace(
+            points,
+            people=(name,),
+            position=points.position[own],
+            confidence=points.confidence[own],
+            sigma=None if points.sigma is None else points.sigma[own],
+        ),
+        motion=None if fit is None else fit.motion,
+    )
+
+
+def _to_tracks(
+    views: Sequence[Seen],
+    association: Association,
+    names: tuple[str, ...],
+    clock: Float[np.ndarray, "T"],
+    steps: Sequence[Steps],
+) -> tuple[Tracks, ...]:
+    result = []
+    for seen, own, step in zip(views, association, steps, strict=True):
+        tracks = [
+            gather_track(
+                [t for t, who in zip(seen.tracks.tracks, own, strict=True) if who == row],
+                name=name,
+                steps=step,
+            )
+            for row, name in enumerate(names)
+        ]
+        kept = tuple(track for track in tracks if track is not None)
+        result.append(Tracks(time=clock, tracks=kept))
+    return tuple(result)
