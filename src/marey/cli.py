@@ -16,9 +16,10 @@ from marey import __version__
 from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
 from marey.jobs import commands
-from marey.jobs.last_words import explain_error
+from marey.jobs.last_words import explain_error, explain_interrupt
 from marey.jobs.options import SolveOptions
 from marey.jobs.readers import Axis, KeypointHints
+from marey.jobs.refine_commands import refine_take
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +177,26 @@ class Convert:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refine:
+    """Refine the motion of a take by a network or a classical filter.
+
+    Example: marey refine walk.take -o smooth.take --method hanet
+    """
+
+    take: tyro.conf.Positional[Path]
+    """The take to read."""
+    output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
+    """The take to write (default: NAME.refined.take beside it)."""
+    method: Literal["hanet", "savgol", "gaussian", "one-euro"] = "hanet"
+    """HANet, or one of the filters; see docs/refine.md for what each is good at."""
+    talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
+
+    def run(self) -> None:
+        """Run the command."""
+        refine_take(self.take, self.output, method=self.method, talk=self.talk)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Write a page about a take: pictures, how good it seems, what to look at; one HTML file.
 
@@ -293,6 +314,7 @@ Command = (
     | Annotated[Export, tyro.conf.subcommand("export", prefix_name=False)]
     | Annotated[Import, tyro.conf.subcommand("import", prefix_name=False)]
     | Annotated[Convert, tyro.conf.subcommand("convert", prefix_name=False)]
+    | Annotated[Refine, tyro.conf.subcommand("refine", prefix_name=False)]
     | Annotated[Report, tyro.conf.subcommand("report", prefix_name=False)]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate", prefix_name=False)]
     | Annotated[Demo, tyro.conf.subcommand("demo", prefix_name=False)]
@@ -320,8 +342,8 @@ def main(arguments: list[str] | None = None) -> None:
         sentence, code = explain_error(error)
         sys.stderr.write(f"marey: {sentence}\n")
         sys.exit(code)
-    except KeyboardInterrupt:
-        sys.stderr.write("marey: interrupted; nothing half-written is left behind\n")
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write(f"marey: {explain_interrupt(interrupt)}\n")
         sys.exit(130)
 
 

@@ -25,6 +25,7 @@ class SolveOptions:
         detect_every: Frames between two runs of the person detector, at least 1.
         min_height: Smallest person to follow, px.
         far_people: Whether to look for small, far people in tiles of the frame (slower).
+        refine: How to refine the fitted motion (`docs/refine.md`).
     """
 
     start: str | None = None
@@ -53,3 +54,5 @@ class SolveOptions:
     """Smallest person to follow, px."""
     far_people: bool = False
     """Also look for small, far people in tiles of the frame (slower)."""
+    refine: Literal["none", "hanet", "savgol", "gaussian", "one-euro"] = "none"
+    """Refine the fitted motion by a network (hanet) or a filter, see marey refine."""

@@ -13,7 +13,8 @@ from marey.body import load_body
 from marey.capture.followed import TrackOptions
 from marey.capture.observe import PinholeView
 from marey.capture.pipeline import CaptureOptions, Timings, fit_people, see_people
-from marey.core import Clip, Take
+from marey.capture.refine import RefineSettings, refine_motion
+from marey.core import BodyMotion, Clip, Take
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
 from marey.io.video import probe_clip, read_frames, select_frames
@@ -82,9 +83,28 @@ def solve_with_timings(
     take = fit_people(
         seen, body=body, view=view, options=capture, progress=progress, timings=timings
     )
+    if options.refine != "none":
+        with timings.measure("refine"):
+            take = refine_solved(take, options)
     take = replace(_name_body(take, options.body), provenance=stages)
     total = clock.perf_counter() - begin
     return Solved(take=take, run=describe_run(timings, total, num_frames=len(take.time)))
+
+
+def refine_solved(take: Take, options: SolveOptions) -> Take:
+    """Refine everyone's fitted motion, if the options ask for it."""
+    people = tuple(
+        replace(person, motion=person.motion and refine_fitted(person.motion, options))
+        for person in take.people
+    )
+    return replace(take, people=people)
+
+
+def refine_fitted(motion: BodyMotion, options: SolveOptions) -> BodyMotion:
+    """Refine one fitted motion in the world, if the options ask for it."""
+    if options.refine == "none":
+        return motion
+    return refine_motion(motion, RefineSettings(method=options.refine)).motion
 
 
 def open_clip(video: str | Path, options: SolveOptions) -> Clip:

@@ -1,11 +1,12 @@
 """One video to one take on disk: whatever ends the run, the same command goes on from there.
 
-Three stages, each of which is skipped where it stands (see `stages`):
+Stages, each of which is skipped where it stands (see `stages`):
 
 1. people: everyone's keypoints, a take without motion. Until it stands, a journal keeps what the
    networks answered.
 2. fit: each person's motion in camera axes, a small take of its own.
 3. world: the finished take.
+4. refine, where it is asked for: a take that was not refined is refined as it stands.
 
 Keypoints can also come from the finished take that is to be replaced, so that another focal length
 or body does not look for people again.
@@ -14,7 +15,7 @@ or body does not look for people again.
 import json
 import shutil
 import time as clock
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from marey.capture.observe import PinholeView
 from marey.capture.people import to_person
 from marey.capture.pipeline import CaptureOptions, Found, Timings, find_people, make_camera
 from marey.capture.place_in_world import to_world
-from marey.core import BodyMotion, Clip, Person, Take, Track
+from marey.core import BodyMotion, Cameras, Clip, Person, Take, Track
 from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.core.files import atomic_path
 from marey.core.progress import Progress, silent
@@ -37,9 +38,11 @@ from marey.io.take import describe_source, read_run
 from marey.io.take_stream import TakeReader, add_motions, write_people
 from marey.io.video import read_frames
 from marey.jobs.archive import DiskArchive
+from marey.jobs.export_stage import NOTHING, Exported, export_take
 from marey.jobs.files import refuse_existing
 from marey.jobs.journal import Journal
 from marey.jobs.options import SolveOptions
+from marey.jobs.outputs import check_exports, check_target
 from marey.jobs.recorded import record_detector, record_estimator
 from marey.jobs.solve import (
     capture_options,
@@ -48,6 +51,7 @@ from marey.jobs.solve import (
     describe_run,
     open_clip,
     open_networks,
+    refine_fitted,
 )
 from marey.jobs.stages import Table, describe_stages, find_changes
 from marey.jobs.workspace import Workspace, open_workspace
@@ -66,6 +70,10 @@ class SolvedTake:
     people: tuple[str, ...]
     run: Mapping[str, Any]
     """What stands in its `run.json`."""
+    solved: bool = True
+    """Whether there was anything to do; else the take stood."""
+    exported: Exported = NOTHING
+    """What it was exported to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +105,7 @@ def solve_into(
     target: str | Path,
     *,
     options: SolveOptions | None = None,
+    exports: Sequence[Path] = (),
     overwrite: bool = False,
     progress: Progress = silent,
     note: Note = lambda sentence: None,
@@ -110,20 +119,24 @@ def solve_into(
         video: A video file, a folder of images or a single image.
         target: The take to write.
         options: Camera, body and networks.
-        overwrite: Whether an existing take may be replaced; its keypoints are kept if they are
-            those that the options ask for.
+        exports: Files to write the take to in other formats, see `marey.export`.
+        overwrite: Whether an existing take and existing exports may be replaced; the take's
+            keypoints are kept if they are those that the options ask for.
         progress: Called as the stages advance.
         note: Called with a sentence wherever a stage is skipped or done again.
 
     Raises:
-        OutputExistsError: If the take exists and `overwrite` is off.
+        OutputExistsError: If the take or an export exists, is not of the interrupted run, and
+            `overwrite` is off.
         InputError: If the file or an option cannot be used, nobody is found, or another run works
             on the same take.
         EnvironmentFault: If the disk is full.
+        KeyboardInterrupt: On Ctrl-C, with a sentence that says what stands.
     """
     begin, options, target = clock.perf_counter(), options or SolveOptions(), Path(target)
     check_numbers(options)
-    refuse_existing(target, overwrite=overwrite)
+    check_target(target, overwrite=overwrite)
+    check_exports(target, exports, overwrite=overwrite, sources=[Path(video)])
     clip = open_clip(video, options)
     view, body = choose_view(clip, options), load_body(options.body)
     run = _Run(
@@ -141,24 +154,44 @@ def solve_into(
     )
     with open_workspace(target) as workspace:
         try:
-            return _solve(run, workspace, begin)
+            solved = _solve(run, workspace, begin, overwrite=overwrite)
         except (NothingFoundError, FormatError):
             # Another attempt at the same file ends the same; a mended one is another file.
             workspace.remove()
             raise
         except KeyboardInterrupt:
-            note(f"what is done is kept in {workspace.folder}; the same command goes on from there")
-            raise
-
-
-def _solve(run: _Run, workspace: Workspace, begin: float) -> SolvedTake:
-    people = _standing_people(run, workspace)
-    if people is not None and people.path == run.target and _is_finished(run, people):
-        run.note(f"{run.target} stands: the video and all options are the same")
+            raise KeyboardInterrupt(
+                f"what is done is kept in {workspace.folder}, and the same command goes on from "
+                "there"
+            ) from None
+        workspace.forget_stages()
+        exported = export_take(
+            target, exports, workspace=workspace, overwrite=overwrite, progress=progress
+        )
         workspace.remove()
-        length = len(people.take.time)
+    return replace(solved, exported=exported)
+
+
+def _solve(run: _Run, workspace: Workspace, begin: float, *, overwrite: bool) -> SolvedTake:
+    standing = _read_soundly(run.target)
+    if standing is not None and _is_finished(run, standing):
+        run.note(f"{run.target} stands: the video and all options are the same")
+        length = len(standing.take.time)
         notes = read_run(run.target) or describe_run(Timings(), 0.0, num_frames=length)
-        return SolvedTake(path=run.target, people=_names(people), run=notes)
+        return SolvedTake(path=run.target, people=_names(standing), run=notes, solved=False)
+    # It may be that of another run, beside the workspace of one that was interrupted.
+    refuse_existing(run.target, overwrite=overwrite)
+    people = _standing_people(run, workspace)
+    if people is not None and _is_unrefined(run, people):
+        standing, cameras = people, people.take.cameras
+        assert cameras is not None
+
+        def refine(number: int) -> BodyMotion | None:
+            motion = standing.read_person(number).motion
+            return _refine(run, motion)
+
+        run.note("people and fit stand: refining")
+        return _finish(run, workspace, people, refine, cameras, begin)
     if people is None:
         people = _find_people(run, workspace)
     else:
@@ -176,8 +209,28 @@ def _solve(run: _Run, workspace: Workspace, begin: float) -> SolvedTake:
             return None
         with run.timings.measure("world"), torch.inference_mode():
             placed = to_world(run.body, motion, world, scratch=Scratch(scratch))
-        return placed if name is None else replace(placed, body=name)
+        return _refine(run, placed if name is None else replace(placed, body=name))
 
+    cameras = make_camera(people.take.clips[0], run.view, world)
+    return _finish(run, workspace, people, place, cameras, begin)
+
+
+def _refine(run: _Run, motion: BodyMotion | None) -> BodyMotion | None:
+    if motion is None or run.options.refine == "none":
+        return motion
+    with run.timings.measure("refine"):
+        return refine_fitted(motion, run.options)
+
+
+def _finish(
+    run: _Run,
+    workspace: Workspace,
+    people: TakeReader,
+    motions: Callable[[int], BodyMotion | None],
+    cameras: Cameras,
+    begin: float,
+) -> SolvedTake:
+    """Write the take."""
     notes: dict[str, Any] = {}
 
     def describe() -> Mapping[str, Any]:
@@ -188,13 +241,12 @@ def _solve(run: _Run, workspace: Workspace, begin: float) -> SolvedTake:
     add_motions(
         people,
         run.target,
-        motions=place,
-        cameras=make_camera(people.take.clips[0], run.view, world),
+        motions=motions,
+        cameras=cameras,
         provenance=run.stages,
         overwrite=True,
         run=describe,
     )
-    workspace.remove()
     return SolvedTake(path=run.target, people=_names(people), run=notes)
 
 
@@ -231,11 +283,23 @@ def _find_people_changes(run: _Run, reader: TakeReader) -> list[str]:
 
 
 def _is_finished(run: _Run, reader: TakeReader) -> bool:
-    return not find_changes(reader.take.provenance, run.stages, "fit")
+    old = reader.take.provenance
+    later = [find_changes(old, run.stages, stage) for stage in ("fit", "refine")]
+    return not any([_find_people_changes(run, reader), *later])
+
+
+def _is_unrefined(run: _Run, reader: TakeReader) -> bool:
+    """Whether a finished take only lacks the refinement that is asked for."""
+    old = reader.take.provenance
+    fitted = reader.path == run.target and not find_changes(old, run.stages, "fit")
+    return fitted and "refine" in run.stages and "refine" not in old
 
 
 def _say_fit_changes(run: _Run, old: Mapping[str, Table]) -> None:
     changes = find_changes(old, run.stages, "fit")
+    # A refined motion does not hold the one it was made of.
+    if "refine" in old:
+        changes += find_changes(old, run.stages, "refine")
     if changes:
         run.note(f"{', '.join(changes)} changed: fitting again; people are kept")
 

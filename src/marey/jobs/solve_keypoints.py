@@ -14,9 +14,10 @@ from marey.core.progress import Progress, silent
 from marey.jobs.import_take import import_take
 from marey.jobs.options import SolveOptions
 from marey.jobs.readers import Size
-from marey.jobs.solve import Solved, _name_body, choose_view, describe_run
+from marey.jobs.solve import Solved, _name_body, choose_view, describe_run, refine_solved
+from marey.jobs.stages import describe_refine
 
-USED = ("fov_deg", "focal_px", "body")
+USED = ("fov_deg", "focal_px", "body", "refine")
 """Options that do not concern the networks."""
 
 
@@ -70,12 +71,15 @@ def solve_keypoints(
         progress=progress,
         timings=timings,
     )
+    solved = refine_solved(solved, options)
     described = take.provenance.get("import", {"file": Path(keypoints).name})
     stages = {
         "marey": {"version": marey.__version__},
         "import": described,
         "fit": {"body": f"{body.name} {body.version}", "focal_px": round(view.focal, 3)},
     }
+    if options.refine != "none":
+        stages["refine"] = describe_refine(options.refine)
     solved = replace(_name_body(solved, options.body), clips=(clip,), provenance=stages)
     return Solved(
         take=solved,

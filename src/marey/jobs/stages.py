@@ -20,7 +20,7 @@ from marey.jobs.options import SolveOptions
 
 Table = Mapping[str, Any]
 
-_PEOPLE_REVISION, _FIT_REVISION = 2, 2
+_PEOPLE_REVISION, _FIT_REVISION, _REFINE_REVISION = 2, 2, 1
 
 _NETWORKS = {
     False: ("blazepose", "hand-landmarks"),
@@ -43,6 +43,8 @@ _FLAGS = {
     "body": "--body",
     "focal_px": "--fov or --focal-px",
     "focal_source": "--fov or --focal-px",
+    "method": "--refine",
+    "network_sha256": "--refine",
     "version": "the version of marey",
     "revision": "the version of marey",
 }
@@ -50,7 +52,7 @@ _FLAGS = {
 
 def describe_stages(options: SolveOptions, view: PinholeView, body: Body) -> dict[str, Table]:
     """Return the tables of all stages, as a take's provenance."""
-    return {
+    stages: dict[str, Table] = {
         "marey": {"version": marey.__version__},
         "people": _describe_people(options),
         "fit": {
@@ -60,6 +62,17 @@ def describe_stages(options: SolveOptions, view: PinholeView, body: Body) -> dic
             "focal_source": _focal_source(options),
         },
     }
+    if options.refine != "none":
+        stages["refine"] = describe_refine(options.refine)
+    return stages
+
+
+def describe_refine(method: str) -> Table:
+    """Return the table of the last stage, which is left out where nothing is refined."""
+    table = {"revision": _REFINE_REVISION, "method": method}
+    if method == "hanet":
+        table["network_sha256"] = _digest(find_asset("hanet-rotations", "model.safetensors"))
+    return table
 
 
 def find_changes(old: Mapping[str, Table], new: Mapping[str, Table], stage: str) -> list[str]:
@@ -72,7 +85,7 @@ def find_changes(old: Mapping[str, Table], new: Mapping[str, Table], stage: str)
     """
     changed = []
     for name in ("marey", stage):
-        before, now = old.get(name, {}), new[name]
+        before, now = old.get(name, {}), new.get(name, {})
         for key in dict.fromkeys((*before, *now)):
             if before.get(key) != now.get(key):
                 changed.append(_FLAGS.get(key, f"{stage}.{key}"))

@@ -28,7 +28,7 @@ class CleanMotion:
 
     rotation: Float32[np.ndarray, "F 22 6"]
     """The first two columns of each joint's rotation from the T-pose to the world."""
-    start: Int[np.ndarray, "M+1"]
+    start: Int[np.ndarray, "edges"]
     """First frame of each clip, and F."""
     rate: Float[np.ndarray, "M"]
     """Frames per second of each clip."""

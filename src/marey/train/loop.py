@@ -49,6 +49,9 @@ class TrainOptions:
     velocity: float = 0.0
     """Weight of the mean absolute error of the result's change per frame, beside the paper's loss.
     Acceleration errors fall with it and fast motion keeps its speed."""
+    fast: float = 0.0
+    """How much more the velocity term counts per unit and second of true speed of a joint: a fast
+    moment is rare, and a network that flattens it would hardly lose by it."""
     start_from_input: bool = False
     """Whether the output layers start at zero, so that training begins with the interpolated input
     and not with noise of the network's own; the released code draws them as all others."""
@@ -56,7 +59,7 @@ class TrainOptions:
     """The published one."""
     weight_decay: float = 1e-2
     log_every: int = 50
-    validate_every: int = 500
+    validate_every: int = 250
     save_every: int = 200
 
 
@@ -174,6 +177,11 @@ def total_loss(
     ).total
     if not options.velocity:
         return loss
-    change = final.diff(dim=1) - clean.diff(dim=1)
+    steps = clean.diff(dim=1)
+    error = (final.diff(dim=1) - steps).nan_to_num().abs()
+    if options.fast:
+        joints = steps.nan_to_num().unflatten(-1, (-1, options.network.joint_channels))
+        speed = joints.norm(dim=-1, keepdim=True) * (options.network.fps or 1.0)
+        error = (error.unflatten(-1, joints.shape[-2:]) * (1 + options.fast * speed)).flatten(-2)
     # As in the paper's terms, the sum over channels of means over windows and frames.
-    return loss + options.velocity * change.nan_to_num().abs().sum() / change[..., 0].numel()
+    return loss + options.velocity * error.sum() / error[..., 0].numel()

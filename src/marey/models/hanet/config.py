@@ -149,9 +149,9 @@ def check_config(config: HANetConfig) -> None:
         f"joint_masking must be 0 to 1, but is {config.joint_masking}",
     )
     _require(
-        not (config.detail and config.joint_masking),
-        "joint_masking hides nothing from a network with `detail`, which sees every frame; switch "
-        "one of them off",
+        not ((config.detail or config.filter_bank) and config.joint_masking),
+        "joint_masking hides nothing from a network with `detail` or `filter_bank`, which sees every "
+        "frame; switch one of them off",
     )
     _require(
         not config.joints or len(config.joints) == config.num_joints,

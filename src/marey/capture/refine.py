@@ -1,0 +1,246 @@
+"""Refine the motion of a take: by HANet where it knows the joints, by a classical filter elsewhere.
+
+The networks want two sets: COCO's 17 keypoints with six of the feet, in metres from the middle of
+the hips with +Z up and +Y away from the camera, and SMPL-H's 22 body rotations. Other skeletons are
+brought there by name. What is outside the set (the way through the world, fingers, faces, bare
+rigs) gets the classical filter, and the notes say so. What is missing stays missing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from marey.assets import find_asset
+from marey.body.layouts import LAYOUTS
+from marey.capture._absent_points import complete_points
+from marey.capture.filters import FilterName, FilterOptions, filter_values
+from marey.core import BodyMotion, Keypoints3D
+from marey.core.errors import InputError
+from marey.geometry.rotation import (
+    matrix_to_quaternion,
+    matrix_to_rotation6d,
+    quaternion_to_matrix,
+    rotation6d_to_matrix,
+)
+from marey.models.hanet import HANet, load_hanet, refine_sequence
+
+Method = Literal["none", "hanet", "one-euro", "savgol", "gaussian"]
+_NATIVE = (24.0, 36.0)
+"""Frame rates at which the networks take motion as it is: they have seen such speeds."""
+_NEEDED = tuple(
+    f"{side}_{joint}"
+    for side in ("left", "right")
+    for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+)
+"""Without these a skeleton is no body the network knows."""
+_CAMERA_TO_Z_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefineSettings:
+    """How to refine."""
+
+    method: Method = "hanet"
+    fallback: FilterName = "gaussian"
+    """The filter of what the network does not know."""
+    filters: FilterOptions = field(default_factory=FilterOptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefinedMotion:
+    """A refined motion and how it came about."""
+
+    motion: BodyMotion
+    notes: Mapping[str, Any]
+    """Plain values for a take's provenance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefinedPoints:
+    """Refined points and how they came about."""
+
+    points: Keypoints3D
+    notes: Mapping[str, Any]
+
+
+def check_method(method: str) -> None:
+    """Refuse an unknown method.
+
+    Raises:
+        InputError: If it is none of `Method`.
+    """
+    if method not in get_args(Method):
+        raise InputError(
+            f"unknown way to refine '{method}'; choose one of {', '.join(get_args(Method))}"
+        )
+
+
+def refine_motion(motion: BodyMotion, settings: RefineSettings | None = None) -> RefinedMotion:
+    """Refine the rotations of everyone, and smooth their way through the world.
+
+    Args:
+        motion: In the world, on any body; the network knows those of the SMPL family (marey-h).
+        settings: How; HANet if None.
+
+    Raises:
+        InputError: If the method is unknown, or a clock has fewer than two frames per person.
+    """
+    settings = settings or RefineSettings()
+    check_method(settings.method)
+    if settings.method == "none" or len(motion.time) < 2:
+        return RefinedMotion(motion=motion, notes={"method": "none"})
+    rate = _rate(motion.time)
+    filtering = settings.fallback if settings.method == "hanet" else settings.method
+    known = _known_joints(motion) if settings.method == "hanet" else 0
+    notes: dict[str, Any] = {"method": settings.method}
+    if settings.method == "hanet":
+        notes |= _describe_network("hanet-rotations", rate)
+        notes["filter"] = filtering
+        notes["filtered"] = "root position and joints below the wrists" if known else "everything"
+    root, pose = motion.T_world_root.copy(), motion.R_parent_joint.copy()
+    for row in range(len(motion.people)):
+        rotations = np.concatenate([root[row, :, None, :4], pose[row]], 1)
+        network = _network("hanet-rotations") if known else None
+        turned = _refine_rotations(rotations, network, known, rate, filtering, settings.filters)
+        root[row, :, :4], pose[row] = turned[:, 0], turned[:, 1:]
+        root[row, :, 4:] = filter_values(
+            root[row, :, 4:], filtering, rate=rate, options=settings.filters
+        )
+    return RefinedMotion(
+        motion=replace(motion, T_world_root=root, R_parent_joint=pose), notes=notes
+    )
+
+
+def refine_points(points: Keypoints3D, settings: RefineSettings | None = None) -> RefinedPoints:
+    """Refine points in space of everyone.
+
+    Args:
+        points: In any frame and skeleton.
+        settings: How; HANet if None.
+
+    Raises:
+        InputError: If the method is unknown.
+    """
+    settings = settings or RefineSettings()
+    check_method(settings.method)
+    if settings.method == "none" or len(points.time) < 2:
+        return RefinedPoints(points=points, notes={"method": "none"})
+    rate, notes = _rate(points.time), {"method": settings.method}
+    filtering = settings.fallback if settings.method == "hanet" else settings.method
+    names = points.skeleton.keypoints
+    usable = settings.method == "hanet" and set(_NEEDED) <= set(names)
+    outside: tuple[str, ...] = names
+    position = np.where(points.valid[..., None], points.position, np.nan)
+    result = np.stack([_filter(person, filtering, rate, settings.filters) for person in position])
+    if usable:
+        network = _network("hanet-joints")
+        outside = tuple(name for name in names if name not in network.config.joints)
+        for row, person in enumerate(position):
+            result[row] = _refine_person(person, result[row], points, network, rate)
+    if settings.method == "hanet":
+        notes |= _describe_network("hanet-joints", rate)
+        notes |= {"filter": filtering, "filtered": ["mid_hip", *outside]}
+    return RefinedPoints(
+        points=replace(points, position=result.astype(points.position.dtype)), notes=notes
+    )
+
+
+def _refine_person(
+    position: Float[np.ndarray, "T K 3"],
+    smooth: Float[np.ndarray, "T K 3"],
+    points: Keypoints3D,
+    network: HANet,
+    rate: float,
+) -> Float[np.ndarray, "T K 3"]:
+    """Return the smooth points with those of the network's set refined."""
+    names, wanted = points.skeleton.keypoints, network.config.joints
+    hips = [names.index("left_hip"), names.index("right_hip")]
+    turn = np.eye(3) if points.frame == "world" else _CAMERA_TO_Z_UP
+    centred = (position - position[:, hips].mean(1, keepdims=True)) @ turn.T
+    seen, _ = complete_points(centred, points.skeleton, wanted)
+    if not np.isfinite(seen).all(-1).any():
+        return smooth
+    refined = refine_sequence(network, seen, fps=_network_rate(rate)).position @ turn
+    middle = smooth[:, hips].mean(1, keepdims=True)
+    result = smooth.copy()
+    for column, name in enumerate(wanted):
+        if name in names:
+            row = names.index(name)
+            found = refined[:, column] + middle[:, 0]
+            # What is missing stays missing; what the network lost keeps the filter's value.
+            usable = np.isfinite(found) & np.isfinite(position[:, row])
+            result[:, row] = np.where(usable, found, smooth[:, row])
+    return result
+
+
+def _refine_rotations(
+    quaternions: Float[np.ndarray, "T K 4"],
+    network: HANet | None,
+    known: int,
+    rate: float,
+    filtering: FilterName,
+    filters: FilterOptions,
+) -> Float[np.ndarray, "T K 4"]:
+    """Refine the first `known` rotations by the network and filter the others."""
+    if not np.isfinite(quaternions).all(-1).any():
+        return quaternions
+    columns = _to_columns(quaternions)
+    smooth = columns.copy()
+    if network is not None:
+        refined = refine_sequence(network, columns[:, :known], fps=_network_rate(rate)).position
+        smooth[:, :known] = np.where(np.isfinite(refined), refined, columns[:, :known])
+    smooth[:, known:] = _filter(columns[:, known:], filtering, rate, filters)
+    matrix = rotation6d_to_matrix(torch.from_numpy(smooth), layout="interleaved")
+    result = matrix_to_quaternion(matrix).numpy()
+    # Of the two signs, the one the input had.
+    same = (result * quaternions).sum(-1, keepdims=True) < 0
+    result = np.where(same, -result, result)
+    missing = ~np.isfinite(quaternions).all(-1, keepdims=True)
+    return np.where(missing, np.nan, result).astype(quaternions.dtype)
+
+
+def _to_columns(quaternions: Float[np.ndarray, "T K 4"]) -> Float[np.ndarray, "T K 6"]:
+    matrix = quaternion_to_matrix(torch.from_numpy(quaternions.astype(np.float64)))
+    return matrix_to_rotation6d(matrix, layout="interleaved").numpy()
+
+
+def _filter(
+    values: Float[np.ndarray, "T K D"], name: FilterName, rate: float, options: FilterOptions
+) -> Float[np.ndarray, "T K D"]:
+    flat = filter_values(values.reshape(len(values), -1), name, rate=rate, options=options)
+    return flat.reshape(values.shape)
+
+
+def _known_joints(motion: BodyMotion) -> int:
+    """Return how many rotations, the root's among them, the network knows: 22 or none."""
+    joints = motion.R_parent_joint.shape[2] + 1
+    return 22 if isinstance(motion.body, str) and joints in LAYOUTS else 0
+
+
+def _rate(time: Float[np.ndarray, "T"]) -> float:
+    step = float(np.median(np.diff(time)))
+    if not step > 0:
+        raise InputError("the times of the frames do not increase; refining needs a clock")
+    return 1 / step
+
+
+def _network_rate(rate: float) -> float | None:
+    """Return the rate to tell the network, or None where it takes the motion as it is."""
+    return None if _NATIVE[0] <= rate <= _NATIVE[1] else rate
+
+
+@cache
+def _network(asset: str) -> HANet:
+    find_asset(asset, "config.json")
+    return load_hanet(find_asset(asset, "model.safetensors").parent)
+
+
+def _describe_network(asset: str, rate: float) -> dict[str, Any]:
+    fps = _network(asset).config.fps
+    resampled = "no" if _network_rate(rate) is None else f"from {rate:.6g} to {fps:.6g} and back"
+    return {"network": asset, "resampled": resampled}
