@@ -150,8 +150,8 @@ def check_config(config: HANetConfig) -> None:
     )
     _require(
         not ((config.detail or config.filter_bank) and config.joint_masking),
-        "joint_masking hides nothing from a network with `detail` or `filter_bank`, which sees every "
-        "frame; switch one of them off",
+        "joint_masking hides nothing from a network with `detail` or `filter_bank`, which sees "
+        "every frame; switch one of them off",
     )
     _require(
         not config.joints or len(config.joints) == config.num_joints,
