@@ -52,7 +52,7 @@ def _solve(clip: Path, min_height: float) -> None:
         begin = clock.process_time()
         solve_into(clip, target, options=SolveOptions(min_height=min_height), progress=watch)
         figures = {
-            "peak_mib": _peak_mib(),
+            "peak_mib": peak_mib(),
             "seconds": clock.process_time() - begin,
             "take_mib": _size_mib(target),
             "workspace_mib": largest[0],
@@ -64,7 +64,8 @@ def _size_mib(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20
 
 
-def _peak_mib() -> float:
+def peak_mib() -> float:
+    """Return the most memory this process has held, MiB."""
     # Linux's ru_maxrss includes what the parent held when it started this process; VmHWM does not.
     status = Path("/proc/self/status")
     if status.is_file():

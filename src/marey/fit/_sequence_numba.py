@@ -187,52 +187,58 @@ def band_kernel(
     border = np.zeros((n, n))
     change = np.empty((n, n))
     force = np.empty((num_frames, n))
-    for t in range(num_frames):
-        _fill_block(
-            rows[t],
-            right[t],
-            entry,
-            offset,
-            depth,
-            num_shifts,
-            shift_damping,
-            work,
-            inverse[t],
-            force[t],
-        )
-        for i in range(n):
-            inverse[t, i, i] += diagonal[t, i]
-            force[t, i] += push[t, i]
-        if held[t]:
-            inverse[t] = 0.0
-            force[t] = 0.0
-            for i in range(n):
-                inverse[t, i, i] = 1.0
-    for t in range(num_frames):
+    for t in range(-2, num_frames):
+        # Two frames ahead of the elimination, which is when a block is first added to.
+        if t + 2 < num_frames:
+            block, pull = inverse[t + 2], force[t + 2]
+            if held[t + 2]:
+                block[:] = 0.0
+                pull[:] = 0.0
+                for i in range(n):
+                    block[i, i] = 1.0
+            else:
+                _fill_block(
+                    rows[t + 2],
+                    right[t + 2],
+                    entry,
+                    offset,
+                    depth,
+                    num_shifts,
+                    shift_damping,
+                    work,
+                    block,
+                    pull,
+                )
+                for i in range(n):
+                    block[i, i] += diagonal[t + 2, i]
+                    pull[i] += push[t + 2, i]
+        if t < 0:
+            continue
         if t + 1 < num_frames and not (held[t] or held[t + 1]):
             for i in range(n):
                 border[i, i] += near[t, i]
-        # From here on p is -P and the link -N.
+        # From here on p is -P, and the link is -N^T.
         p = inverse[t]
         if not _invert(p, work):
             return False
         if t + 1 == num_frames:
             break
-        np.dot(border, p, link[t])
-        np.dot(link[t], border.T, change)
+        np.dot(p, border.T, link[t])
+        np.dot(link[t].T, border.T, change)
         for i in range(n):
             for j in range(n):
                 inverse[t + 1, i, j] += change[i, j]
-        force[t + 1] += np.dot(link[t], force[t])
-        border[:] = 0.0
+        force[t + 1] += np.dot(link[t].T, force[t])
         if t + 2 < num_frames and not (held[t] or held[t + 2]):
             eased = np.dot(p, force[t])
             for i in range(n):
                 own = far[t, i]
                 force[t + 2, i] += own * eased[i]
                 for j in range(n):
-                    border[i, j] = own * link[t, j, i]
+                    border[i, j] = own * link[t, i, j]
                     inverse[t + 2, i, j] += own * p[i, j] * far[t, j]
+        else:
+            border[:] = 0.0
     _substitute_back(inverse, link, far, held, force, step[:, num_shifts:])
     _follow_shifts(rows, right, offset, depth, num_shifts, shift_damping, step)
     return True
@@ -246,7 +252,7 @@ def _substitute_back(inverse, link, far, held, force, step):
             force[t] += far[t] * step[t + 2]
         step[t] = np.dot(inverse[t], force[t])
         if t + 1 < num_frames:
-            step[t] += np.dot(link[t].T, np.ascontiguousarray(step[t + 1]))
+            step[t] += np.dot(link[t], np.ascontiguousarray(step[t + 1]))
 
 
 @compile_kernel
