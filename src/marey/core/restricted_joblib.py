@@ -42,7 +42,7 @@ from marey.core.restricted_pickle import (
 )
 
 MAX_STEPS = 20_000_000
-"""Opcodes: about thirty thousand people in a frame as PHALP describes them."""
+"""Opcodes; PHALP needs 420 for a person in a frame."""
 MAX_PARTS = 6_000_000
 """Opcodes that make something, of 30 to 100 bytes each."""
 MAX_KEY_PARTS = 16

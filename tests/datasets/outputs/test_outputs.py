@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from marey.core import Take
 from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.datasets.outputs.document import read_document
-from marey.datasets.outputs.formats import FORMATS, find_format, read_output
+from marey.datasets.outputs.formats import FORMATS, SAME_AS, find_format, read_output
 from marey.datasets.outputs.people import Options
 from tests.body.files import random_body, write_npz
 from tests.datasets.outputs import layouts as made
@@ -365,6 +365,8 @@ def test_options_and_names(files: dict[str, Path]) -> None:
         read_output(files["phalp"], options=Options(up="z"))
     with pytest.raises(FormatError, match="no format 'vicon'"):
         read_output(files["mmpose"], format="vicon")
+    for name, other in SAME_AS.items():
+        assert read_output(files[other], format=name).people
     take = read_output(files["phalp"], options=Options(frame_rate=25))
     assert take.time[1] == pytest.approx(0.04)
     for name in FORMATS:

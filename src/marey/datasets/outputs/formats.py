@@ -57,6 +57,15 @@ FORMATS: dict[str, Format] = {
 }
 """By the name that --format takes; the first that recognises a file reads it."""
 
+SAME_AS = {
+    "4d-humans": "phalp",
+    "tcmr": "vibe",
+    "glot": "vibe",
+    "bev": "romp",
+    "videopose3d": "detectron2",
+}
+"""Programs that write another's layout."""
+
 
 def find_format(document: Any) -> str | None:
     """Return the name of the format that a document is in, or None."""
@@ -87,7 +96,7 @@ def read_output(
     """
     path, options = Path(path), options or Options()
     document = read_document(path)
-    name = find_format(document) if format is None else format
+    name = find_format(document) if format is None else SAME_AS.get(format, format)
     if name is None or name not in FORMATS:
         known = ", ".join(FORMATS)
         raise FormatError(
