@@ -22,9 +22,9 @@ from marey.datasets import (
     tcmr,
     threedpw,
 )
+from tests.datasets.harmony import TURN, body, write_harmony4d
 
 T = 6
-TURN = Rotation.from_rotvec([0.3, -0.2, 0.5])
 
 
 class Call:
@@ -415,28 +415,6 @@ def test_damaged_hardmo_is_refused(tmp_path, name, changes, said):
 # ------------------------------------------------------------------ Harmony4D
 
 
-def body(offset):
-    return {
-        "global_orient": TURN.as_rotvec()[None],
-        "body_pose": np.zeros(69),
-        "betas": np.full((1, 10), offset),
-        "transl": np.array([offset, 0, 1.0]),
-        "epoch_loss": 0.1,
-        "joints": np.full((45, 3), offset),
-        "vertices": np.full((6890, 3), offset, np.float32),
-    }
-
-
-def write_harmony4d(folder, frames=3):
-    for part, make in (("smpl", body), ("poses3d", lambda offset: np.full((17, 4), offset + 1))):
-        (folder / "processed_data" / part).mkdir(parents=True, exist_ok=True)
-        for frame in range(1, frames + 1):
-            people = {"aria01": make(0.5)} | ({"aria02": make(1.5)} if frame != 2 else {})
-            path = folder / "processed_data" / part / f"{frame:05d}.npy"
-            np.save(path, np.array(people, dtype=object), allow_pickle=True)
-    return folder
-
-
 def test_harmony4d_people_and_meshes(tmp_path):
     folder = write_harmony4d(tmp_path / "test/01_hugging/001_hugging")
     assert list(harmony4d.sequences(tmp_path)) == [folder]
@@ -459,7 +437,7 @@ def test_harmony4d_bodies_without_collisions_come_first(tmp_path):
     np.save(better / "00001.npy", np.array({"aria01": body(9.0)}, dtype=object))
     recording = harmony4d.read_sequence(folder)
     assert recording.people == ("aria01",)
-    assert recording.keypoints3d.position[0, 0, 0, 0] == 9.0
+    assert recording.keypoints3d.position[0, 0, :, 0].mean() == pytest.approx(9.0, abs=0.01)
 
 
 def test_harmony4d_cameras_in_the_metric_world(tmp_path):

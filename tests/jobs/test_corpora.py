@@ -4,14 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from marey.core import convert_keypoints, load_skeleton
 from marey.core.errors import InputError
+from marey.datasets import jhmdb
 from marey.evaluate import PoseSequence, PoseSet, write_poses
 from marey.jobs.corpora import find_corpus
 from marey.jobs.corpus_poses import read_corpus_poses
 from marey.jobs.evaluate import evaluate_files, read_side
 from marey.jobs.info import describe_file
+from tests.datasets.harmony import write_cameras, write_harmony4d
 
 KINDS = {
     "cmu_amc/10_04.amc.gz": "acclaim",
@@ -159,6 +162,21 @@ def test_interpolation_on_jhmdb_and_humaneva(shared, tmp_path):
     clip = shared / "data/jhmdb/annotated/joint_positions.mat"
     with pytest.raises(InputError, match="joints in space"):
         read_corpus_poses(clip, find_corpus(clip), unit="m")
+    # The release's layout, in which a clip's mask gives the box of the protocol.
+    placed = tmp_path / "joint_positions/catch/goal/joint_positions.mat"
+    placed.parent.mkdir(parents=True)
+    placed.write_bytes(clip.read_bytes())
+    mask = tmp_path / "puppet_mask/catch/goal/puppet_mask.mat"
+    mask.parent.mkdir(parents=True)
+    joints = jhmdb.read_sequence(clip).keypoints2d.position[0]
+    inside = np.zeros((240, 320, len(joints)), np.uint8)
+    for row, (low, high) in enumerate(zip(joints.min(1), joints.max(1), strict=True)):
+        (x0, y0), (x1, y1) = np.int64(low), np.int64(high)
+        inside[y0:y1, x0:x1, row] = 1
+    savemat(mask, {"part_mask": inside}, do_compression=True)
+    predictions = save_like(read_side(placed, unit="px"), tmp_path / "j.npz", interpolate(5))
+    values = score(predictions, placed, tmp_path / "j", "sub-jhmdb")
+    assert 50 < values["PCK@0.05"] < values["PCK@0.1"] <= values["PCK@0.2"] <= 100
     chunks = shared / "data/humaneva15/humaneva15.npz"
     truth = read_side(chunks, unit="m")
     predictions = save_like(truth, tmp_path / "h.npz", interpolate(5))
@@ -182,3 +200,25 @@ def test_motion_capture_is_no_truth_of_joints(shared):
     path = shared / "data/cmu_amc/10_04.amc.gz"
     with pytest.raises(InputError, match="no joints in space"):
         read_side(path, unit="m")
+
+
+def test_harmony4d_is_measured_camera_by_camera(tmp_path):
+    folder = write_harmony4d(tmp_path / "001_hugging")
+    write_cameras(folder)
+    truth = read_side(folder, unit="m")
+    assert [each.name for each in truth.sequences] == ["001_hugging/cam01", "001_hugging/cam02"]
+    sequences = tuple(
+        PoseSequence(
+            name=each.name,
+            frame=each.frame,
+            # In another order, and 5 cm farther away, which the root takes out.
+            position=np.add(each.position[::-1], [0, 0, 0.05]),
+            image=each.image[::-1],
+        )
+        for each in truth.sequences
+    )
+    predictions = tmp_path / "p.npz"
+    write_poses(PoseSet(skeleton="smpl-45", unit="m", sequences=sequences), predictions)
+    values = score(predictions, folder, tmp_path / "out", "harmony4d")
+    assert values["MPJPE"] == pytest.approx(0.0, abs=1e-6)
+    assert values["F1"] == pytest.approx(1.0)

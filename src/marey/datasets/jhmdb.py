@@ -26,7 +26,7 @@ from marey.datasets._mat5 import read_mat
 from marey.datasets.recording import Recording
 
 SKELETON = "jhmdb-15"
-JOINTS_FILE = "joint_positions.mat"
+JOINTS_FILE, MASK_FILE = "joint_positions.mat", "puppet_mask.mat"
 MAX_FRAMES = 10_000
 SIZE = (320, 240)
 
@@ -46,7 +46,8 @@ def read_sequence(path: str | Path, mask: str | Path | None = None) -> Recording
 
     Args:
         path: Its `joint_positions.mat`.
-        mask: The clip's mask, which gives the person's box.
+        mask: The clip's mask, which gives the person's box; the one at its place in the release
+            if None, and if it is there.
 
     Raises:
         InputError: If a file is missing.
@@ -57,13 +58,16 @@ def read_sequence(path: str | Path, mask: str | Path | None = None) -> Recording
     points = joints.transpose(2, 1, 0)[None] - 0.5
     frame = np.arange(1, points.shape[1] + 1)
     box = None
-    if mask is not None:
+    clip = path.resolve().parent
+    beside = clip.parents[2] / "puppet_mask" / clip.parent.name / clip.name / MASK_FILE
+    if mask is not None or beside.is_file():
+        mask = mask or beside
         inside = read_mask(mask)
         if len(inside) != len(frame):
             raise FormatError(f"{mask} has {len(inside)} frames, {path} {len(frame)}")
         box = box_of_mask(inside)[None]
     return Recording(
-        name=path.resolve().parent.name,
+        name=clip.name,
         frame=frame,
         keypoints2d=make_keypoints2d(SKELETON, ("person",), make_times(frame, None), points),
         box=box,

@@ -1,5 +1,6 @@
 """Labels of corpora as poses to be measured."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from marey.core import BodyMotion, Keypoints2D
 from marey.core.errors import InputError
 from marey.datasets.recording import Recording
 from marey.evaluate.poses import PoseSequence, PoseSet
-from marey.jobs.corpora import Corpus, read_corpus
+from marey.jobs.corpora import Corpus, Item, read_corpus
 
 
 def read_corpus_poses(path: Path, corpus: Corpus, *, unit: str) -> PoseSet:
@@ -25,7 +26,7 @@ def read_corpus_poses(path: Path, corpus: Corpus, *, unit: str) -> PoseSet:
     """
     sequences: list[PoseSequence] = []
     skeletons: dict[str, None] = {}
-    for item in read_corpus(path, corpus):
+    for item in _seen(path, corpus, unit):
         if isinstance(item, BodyMotion):
             break
         skeleton = _skeleton_of(item, unit)
@@ -43,6 +44,18 @@ def read_corpus_poses(path: Path, corpus: Corpus, *, unit: str) -> PoseSet:
         sequences=tuple(sequences),
         origin=f"{corpus.title} {path.name}",
     )
+
+
+def _seen(path: Path, corpus: Corpus, unit: str) -> Iterator[Item]:
+    """Yield what is measured: of Harmony4D, each camera's view is a sequence of its own."""
+    from marey.datasets.views import see_from_cameras
+
+    for item in read_corpus(path, corpus):
+        by_view = corpus.module == "harmony4d" and unit == "m"
+        if by_view and isinstance(item, Recording) and item.cameras is not None:
+            yield from see_from_cameras(item)
+        else:
+            yield item
 
 
 def _skeleton_of(item: Recording, unit: str) -> str | None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from marey import cli
 from marey.datasets.outputs.formats import FORMATS
@@ -131,6 +132,43 @@ def test_evaluate_measures_stated_joints(
         *("--format", "vibe"), "--json",
     )  # fmt: skip
     assert json.loads(forced)["metrics"] == json.loads(said)["metrics"]
+
+
+def place_joints(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """Where WHAM's world puts the 24 joints of a shaped body: forward kinematics, plainly."""
+    person = next(iter(made.wham_people().values()))
+    rest = arrays["J_regressor"] @ (arrays["v_template"] + arrays["shapedirs"] @ made.BETAS)
+    parents = arrays["kintree_table"][0]
+    result = np.zeros((made.NUM_FRAMES, 24, 3))
+    for t in range(made.NUM_FRAMES):
+        local = Rotation.from_rotvec(person["pose_world"][t].reshape(24, 3)).as_matrix()
+        turn, place = [local[0]], [rest[0] + person["trans_world"][t]]
+        for joint in range(1, 24):
+            parent = int(parents[joint])
+            turn.append(turn[parent] @ local[joint])
+            place.append(place[parent] + turn[parent] @ (rest[joint] - rest[parent]))
+        result[t] = place
+    return result[..., [0, 2, 1]] * [1, -1, 1]  # +Y up becomes +Z up
+
+
+def test_evaluate_poses_the_licensed_body(
+    files: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """WHAM states no joints: with the body they are where its kinematics puts them."""
+    arrays = random_body("smpl")
+    truth = tmp_path / "truth.npz"
+    sequence = PoseSequence(
+        name="wham", frame=np.arange(2, 2 + made.NUM_FRAMES), position=place_joints(arrays)[None],
+        frame_rate=30.0,
+    )  # fmt: skip
+    write_poses(PoseSet(skeleton="smpl-24", unit="m", sequences=(sequence,)), truth)
+    words = ("evaluate", files["wham"], truth, "--protocol", "emdb-1-draft", "-o", tmp_path / "r")
+    assert "SMPL_NEUTRAL.npz" in fail(capsys, *words)
+    assert not (tmp_path / "r").exists()
+    (tmp_path / "bodies").mkdir()
+    write_npz(tmp_path / "bodies" / "SMPL_NEUTRAL.npz", arrays)
+    said = run(capsys, *words, "--smpl-dir", tmp_path / "bodies", "--json")
+    assert json.loads(said)["metrics"]["MPJPE"] == pytest.approx(0, abs=1e-2)
 
 
 def test_evaluate_keypoints_of_detectors(
