@@ -70,13 +70,14 @@ def evaluate_files(  # noqa: PLR0913
     paths = [folder / METRICS, folder / PAGE]
     for path in paths:
         refuse_existing(path, overwrite=overwrite)
+    licensed = None if smpl_dir is None else Path(smpl_dir)
     # Read before anything is written: it may be what this result replaces.
     earlier = None if against is None else read_metrics(_metrics_of(Path(against)))
     measured = evaluate(
         chosen,
-        read_side(predictions, unit=chosen.unit, format=format),
-        read_side(truth, unit=chosen.unit),
-        smpl_dir=None if smpl_dir is None else Path(smpl_dir),
+        read_side(predictions, unit=chosen.unit, format=format, bodies=licensed),
+        read_side(truth, unit=chosen.unit, bodies=licensed),
+        smpl_dir=licensed,
         allow_missing=allow_missing,
     )
     differences = () if earlier is None else compare(earlier, measured.result, force=force)
@@ -87,13 +88,16 @@ def evaluate_files(  # noqa: PLR0913
     return Evaluation(measured=measured, differences=differences, written=tuple(paths))
 
 
-def read_side(path: str | Path, *, unit: str, format: str | None = None) -> PoseSet:
+def read_side(
+    path: str | Path, *, unit: str, format: str | None = None, bodies: Path | None = None
+) -> PoseSet:
     """Read one side of a comparison: poses, a folder of them, a take, others' results or labels.
 
     Args:
         path: Where it lies. Large meshes are kept in several files of one folder.
         unit: What is wanted of a take: `m` its joints in the world, `px` its keypoints.
         format: Name of the program that wrote the file, where its content does not tell.
+        bodies: Folder of licensed bodies, for results that state no joints.
 
     Raises:
         InputError: If it cannot be read.
@@ -103,15 +107,14 @@ def read_side(path: str | Path, *, unit: str, format: str | None = None) -> Pose
     from marey.io.take import read_take
     from marey.jobs.corpora import find_corpus
     from marey.jobs.corpus_poses import read_corpus_poses
-    from marey.jobs.import_take import import_take
+    from marey.jobs.output_poses import read_output_poses
 
     path = Path(path)
     corpus = find_corpus(path) if format is None else None
     if corpus is not None:
         return read_corpus_poses(path, corpus, unit=unit)
     if format is not None or (path.is_file() and may_be_output(path)):
-        take = import_take(path, format=format)
-        return poses_of_take(take, unit=unit, name=path.resolve().stem)
+        return read_output_poses(path, unit=unit, format=format, bodies=bodies)
     if path.suffix == ".take":
         return poses_of_take(read_take(path), unit=unit, name=path.resolve().stem)
     if path.suffix == ".npz" and not path.is_dir():
