@@ -20,7 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks import contact, many_views
 from benchmarks._machine import describe_machine, format_machine
+from benchmarks._sections import keep_section
 from marey.body import Body, load_body
 from marey.fit.chain import Chain, Pose, exp_so3, make_chain, place
 from marey.fit.chains import body_chain
@@ -278,7 +280,8 @@ def main(arguments: list[str] | None = None) -> None:
     text = "\n\n".join(parts) + "\n"
     print(text)
     if options.write:
-        REPORT.write_text(text, encoding="utf-8")
+        others = [keep_section(REPORT, title) for title in (many_views.TITLE, contact.TITLE)]
+        REPORT.write_text("\n".join([text, *filter(None, others)]), encoding="utf-8")
 
 
 def _format_races(title: str, races: list[Race]) -> str:

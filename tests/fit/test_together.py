@@ -97,7 +97,8 @@ def test_who_is_known_better_yields_less_and_few_iterations_are_enough():
 
 
 def test_the_order_of_people_does_not_matter():
-    people = [standing_at(x, w) for x, w in ((-0.15, 20.0), (0.15, 50.0), (0.4, 30.0))]
+    held = ((-0.15, 20.0), (0.15, 50.0), (0.4, 30.0))
+    people = [standing_at(x, weight, frames=1) for x, weight in held]
     forth = solve_people(people, contact=PLAIN, options=LONG)
     back = solve_people(people[::-1], contact=PLAIN, options=LONG)[::-1]
     for one, two in zip(forth, back, strict=True):
@@ -138,8 +139,8 @@ def test_gradients_of_contact_are_exact_on_both_sides_and_opposite():
         radius=torch.tensor([0.8, 0.9], dtype=torch.float64),
         pairs=torch.zeros(0, 2, dtype=torch.int64),
     )
-    first, second = draw(5, 3, 3, seed=1), draw(5, 3, 3, seed=2)
-    firm = torch.eye(3).double().expand(5, 3, 3)
+    first, second = draw(3, 3, 3, seed=1), draw(3, 3, 3, seed=2)
+    firm = torch.eye(3).double().expand(3, 3, 3)
     for kernel in ("none", "huber", "geman-mcclure"):
         cost = BodyContact(sigma=0.3, width=1.5, kernel=kernel)
 
@@ -157,7 +158,7 @@ def test_gradients_of_contact_are_exact_on_both_sides_and_opposite():
             torch.testing.assert_close(2 * ours, expected, atol=1e-5, rtol=1e-5)
         # Nothing pushes itself off from nothing.
         total = sum(part.gradient.sum(1) for part in pulls(first, second))
-        torch.testing.assert_close(total, torch.zeros(5, 3).double(), atol=1e-10, rtol=0)
+        torch.testing.assert_close(total, torch.zeros(3, 3).double(), atol=1e-10, rtol=0)
 
 
 CHAIN = small_chain(torch.float64)
@@ -229,14 +230,14 @@ def joint_cost(people, poses, contact) -> float:
 def test_the_minimum_is_that_of_the_joint_cost():
     """No small step of anybody's, nor of all together, lowers the cost any more."""
     contact = BodyContact(sigma=0.02)
-    people = [dancer(seed, x, frames=3) for seed, x in ((1, 0.0), (2, 0.45), (3, -0.4))]
+    people = [dancer(seed, x, frames=3) for seed, x in ((1, 0.0), (2, 0.45))]
     start = joint_cost(people, [person.start for person in people], contact)
-    options = SequenceOptions(iterations=50, damping=1e-3, tolerance=1e-11)
+    options = SequenceOptions(iterations=40, damping=1e-3, tolerance=1e-11)
     poses = [s.pose for s in solve_people(people, contact=contact, options=options)]
     least = joint_cost(people, poses, contact)
     assert least < 0.6 * start
     width = people[0].problem.layout.num_columns
-    for seed in range(4):
+    for seed in range(3):
         for size in (1e-3, 1e-4):
             nudged = [
                 person.problem.step(pose, size * draw(len(pose), width, seed=100 * seed + row))

@@ -134,7 +134,7 @@ def _across(a: Float[Tensor, "R 2 3"], b: Float[Tensor, "R 2 3"]) -> Float[Tenso
     """Return a direction for segments that cross: out of both, else the first axis."""
     normal = torch.linalg.cross(a[:, 1] - a[:, 0], b[:, 1] - b[:, 0])
     length = normal.norm(dim=-1, keepdim=True)
-    axis = torch.tensor([1.0, 0.0, 0.0], dtype=a.dtype).expand_as(normal)
+    axis = a.new_tensor([1.0, 0.0, 0.0]).expand_as(normal)
     return torch.where(length > _TINY_M**2, normal / length.clamp_min(_TINY_M**2), axis)
 
 

@@ -56,7 +56,7 @@ class LimbLength:
 
     def _common(self, length: Float[Tensor, "B L"]) -> Float[Tensor, "1 L"]:
         num_frames, num_limbs = length.shape
-        group = torch.arange(num_limbs).repeat(num_frames)
+        group = torch.arange(num_limbs, device=length.device).repeat(num_frames)
         values, weight = length.reshape(-1, 1), self.weight.flatten()
         common = common_values(
             values, weight, group, num_limbs, kernel=self.kernel, width=self.width

@@ -85,9 +85,8 @@ class BodyContact:
                 how a meeting's stiffness is split, so how fast a solver converges; not where to.
         """
         (first, second), (own, other) = points, capsules
-        pairs = torch.cartesian_prod(
-            torch.arange(len(own.radius)), torch.arange(len(other.radius))
-        ).view(-1, 2)
+        numbers = [torch.arange(len(side.radius), device=first.device) for side in capsules]
+        pairs = torch.cartesian_prod(*numbers)
         met = meet(first, second, own, other, pairs)
         share = split_stiffness(met, _yields(met, stiffness))
         rows = penetration_rows(met, own, other, sigma=self.sigma, share=share)

@@ -70,7 +70,9 @@ class PointRows:
         """Return the exact rows by the points of each row's own problem."""
         rows = self.slope.new_zeros(len(self.residual), num_points, 3)
         return rows.index_put_(
-            (torch.arange(len(rows)).unsqueeze(-1), self.point), self.slope, accumulate=True
+            (torch.arange(len(rows), device=rows.device).unsqueeze(-1), self.point),
+            self.slope,
+            accumulate=True,
         )
 
 
@@ -80,7 +82,7 @@ def every_problem(
     """Lay out L residuals that every problem has, split evenly among their points."""
     num_problems, num_rows = residual.shape
     return PointRows(
-        problem=torch.arange(num_problems).repeat_interleave(num_rows),
+        problem=torch.arange(num_problems, device=point.device).repeat_interleave(num_rows),
         point=point.repeat(num_problems, 1),
         residual=residual.flatten(),
         slope=slope.flatten(0, 1),
