@@ -290,10 +290,39 @@ def test_two_runs_into_one_output(video, target):
 
 
 def test_ctrl_c_says_how_to_go_on(video, target):
-    notes: list[str] = []
-    with pytest.raises(KeyboardInterrupt):
-        solve_into(video, target, progress=Reports(5, KeyboardInterrupt()), note=notes.append)
-    assert notes == [f"what is done is kept in {target}.part; the same command goes on from there"]
+    with pytest.raises(KeyboardInterrupt) as caught:
+        solve_into(video, target, progress=Reports(5, KeyboardInterrupt()))
+    assert str(caught.value) == (
+        f"what is done is kept in {target}.part, and the same command goes on from there"
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+@pytest.mark.parametrize("step", ["workspace.Workspace.forget_stages", "export_stage.export"])
+def test_kill_9_once_the_take_stands(video, undisturbed, target, step):
+    """First with the take alone, then with one export of two."""
+    exports = [target.with_name("one.csv"), target.with_name("one.json")]
+    for left in exports:
+        left.unlink(missing_ok=True)
+    script = Path(__file__).with_name("export_and_die.py")
+    run = subprocess.run([sys.executable, script, step, video, target, *exports], check=False)
+    assert run.returncode == -signal.SIGKILL
+    assert in_folder(video) == ["one.take", "one.take.part"]
+    done = solve_into(video, target, exports=exports)
+    assert not done.solved
+    assert contents(target) == undisturbed
+    assert in_folder(video) == ["one.take"]
+    assert [*done.exported.kept, *done.exported.written] == exports
+    assert all(path.is_file() for path in exports)
+
+
+def test_a_foreign_take_beside_a_workspace_is_refused(video, undisturbed, target):
+    with pytest.raises(Stop):
+        solve_into(video, target, progress=Reports(5))
+    solve_into(video, target.with_name("other.take"), options=SolveOptions(fov_deg=60))
+    target.with_name("other.take").rename(target)
+    with pytest.raises(OutputExistsError, match="exists already"):
+        solve_into(video, target)
 
 
 @pytest.mark.parametrize("last", [4, NUM_FRAMES + 3])

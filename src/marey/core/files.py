@@ -5,6 +5,7 @@ the final rename is atomic. What was written is flushed to the disk before it ge
 writer that was killed left beside the target is removed when the target is next written.
 """
 
+import errno
 import os
 import shutil
 import tempfile
@@ -84,6 +85,31 @@ def atomic_folder(
         _replace_folder(temporary, target)
         if flush:
             _flush_to_disk(target.parent)
+
+
+def move_into_place(source: Path, target: Path) -> None:
+    """Give a finished file or folder its name; what had the name is replaced.
+
+    Args:
+        source: The file or folder, flushed to the disk; gone afterwards.
+        target: Its name, maybe on another disk.
+    """
+    if source.is_dir():
+        with atomic_folder(target, overwrite=True) as folder:
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+        shutil.rmtree(source)
+        return
+    clear_leftovers(target)
+    try:
+        os.replace(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        with atomic_path(target) as temporary:
+            shutil.copyfile(source, temporary)
+        source.unlink()
+    else:
+        _flush_to_disk(target.parent)
 
 
 @contextmanager

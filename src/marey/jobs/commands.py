@@ -1,18 +1,22 @@
 """What the commands do around the jobs: check outputs first, report, say what was written."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
 from marey.jobs.export import check_export, export
-from marey.jobs.files import refuse_existing
 from marey.jobs.options import SolveOptions
+from marey.jobs.outputs import check_exports, check_take, check_target
+from marey.jobs.phrases import format_seconds
 from marey.jobs.readers import IMAGE_DOORS, READERS, Axis, KeypointHints, find_door
 from marey.jobs.reporting import print_json, report
+
+if TYPE_CHECKING:
+    from marey.jobs.solve_into import SolvedTake
 
 
 @runtime_checkable
@@ -44,27 +48,24 @@ def solve_video(
     talk: Talk,
 ) -> None:
     """Solve one video, write the take and the exports."""
-    from marey.io.take import read_take
-    from marey.jobs.solve_into import solve_into
-
     _refuse_other_kinds(video)
     target = output or Path(f"{video.stem or video.resolve().name}.take")
-    _check_take(target, overwrite=talk.overwrite)
-    for path in exports:
-        check_export(path, overwrite=talk.overwrite, sources=[video])
+    check_target(target, overwrite=talk.overwrite)
+    check_exports(target, exports, overwrite=talk.overwrite, sources=[video])
+    # Loads what takes seconds, which nobody wants to wait for to be refused.
+    from marey.jobs.solve_into import solve_into
+
     with report(quiet=talk.quiet, as_json=talk.json) as progress:
-        solved = solve_into(
+        done = solve_into(
             video,
             target,
             options=options,
+            exports=exports,
             overwrite=talk.overwrite,
             progress=progress,
             note=_note_to(talk),
         )
-        written = [target]
-        for path in exports:
-            written += export(read_take(target), path, overwrite=talk.overwrite, progress=progress)
-    _say_solved(solved.people, solved.run, written, talk)
+    _say_solved(done, talk)
     _say_faults(target, talk)
 
 
@@ -128,41 +129,57 @@ def solve_from_keypoints(
     talk: Talk,
 ) -> None:
     """Fit bodies to the keypoints of a file, write the take and the exports."""
-    from marey.io.take import write_take
-    from marey.jobs.solve_keypoints import solve_keypoints
-
     target = output or Path(f"{keypoints.stem or keypoints.resolve().name}.take")
     if target.resolve() == keypoints.resolve():
         raise InputError(f"{keypoints} would be replaced by its own result; name it with --output")
-    _check_take(target, overwrite=talk.overwrite)
     sources = [path for path in (keypoints, hints.video) if path is not None]
-    for path in exports:
-        check_export(path, overwrite=talk.overwrite, sources=sources)
+    check_target(target, overwrite=talk.overwrite)
+    check_exports(target, exports, overwrite=talk.overwrite, sources=sources)
+    from marey.jobs.solve_at_once import solve_at_once
+    from marey.jobs.solve_keypoints import solve_keypoints
+
     with report(quiet=talk.quiet, as_json=talk.json) as progress:
-        solved = solve_keypoints(
-            keypoints,
-            video=hints.video,
-            frame_rate=hints.frame_rate,
-            size=hints.size,
-            options=options,
+        done = solve_at_once(
+            lambda: solve_keypoints(
+                keypoints,
+                video=hints.video,
+                frame_rate=hints.frame_rate,
+                size=hints.size,
+                options=options,
+                progress=progress,
+            ),
+            target,
+            sources=sources,
+            settings={"fps": hints.frame_rate, "size": hints.size, "options": repr(options)},
+            exports=exports,
+            overwrite=talk.overwrite,
             progress=progress,
+            note=_note_to(talk),
         )
-        write_take(solved.take, target, overwrite=talk.overwrite, run=solved.run)
-        written = [target]
-        for path in exports:
-            written += export(solved.take, path, overwrite=talk.overwrite, progress=progress)
-    _say_solved([person.name for person in solved.take.people], solved.run, written, talk)
+    _say_solved(done, talk)
+    _say_faults(target, talk)
 
 
-def _say_solved(
-    people: Sequence[str], run: Mapping[str, Any], written: Sequence[Path], talk: Talk
-) -> None:
+def _say_solved(done: "SolvedTake", talk: Talk) -> None:
+    """Say what was solved and written, and what stood already."""
+    own, exported = [done.path], done.exported
+    written = [*(own if done.solved else ()), *exported.written]
+    kept = [*(() if done.solved else own), *exported.kept]
+    run = done.run if done.solved else {"frames": done.run["frames"]}
     if talk.json:
-        print_json({"written": [str(path) for path in written], "people": [*people], **run})
+        lists = {"written": [str(path) for path in written], "kept": [str(path) for path in kept]}
+        times = {"export_seconds": round(exported.seconds, 3)} if exported.written else {}
+        print_json({**lists, "people": [*done.people], **run, **times})
     elif not talk.quiet:
-        speed = run["frames_per_second"]
-        frames = _count_frames(run["frames"])
-        _say(f"{_count_people(people)} in {frames}, solved at {speed} frames per second")
+        parts = [f"{_count_people(done.people)} in {_count_frames(run['frames'])}"]
+        if done.solved:
+            took, speed = format_seconds(run["total_seconds"]), run["frames_per_second"]
+            parts.append(f"solved in {took} ({speed} frames per second)")
+        if exported.written:
+            parts.append(f"exported in {format_seconds(exported.seconds)}")
+        _say(", ".join(parts))
+        for path in kept:
+            _say(f"kept {path}")
         _say_written(written)
 
 
@@ -204,7 +221,7 @@ def import_file(  # noqa: PLR0913
     target = output or Path(f"{source.stem or source.resolve().name}.take")
     if target.resolve() == source.resolve():
         raise InputError(f"{source} is a take already; marey export writes it in other formats")
-    _check_take(target, overwrite=talk.overwrite)
+    check_take(target, overwrite=talk.overwrite)
     take = import_take(
         source, video=video, frame_rate=frame_rate, size=size, up=up, body=body, format=format
     )
@@ -228,7 +245,7 @@ def convert_take(source: Path, output: Path, *, body: str, talk: Talk) -> None:
 
     if output.resolve() == source.resolve():
         raise InputError(f"{source} would be replaced by its own result; name it with --output")
-    _check_take(output, overwrite=talk.overwrite)
+    check_take(output, overwrite=talk.overwrite)
     with report(quiet=talk.quiet, as_json=talk.json) as progress:
         done = convert(read_take(source), body=body, progress=progress)
         write_take(done.take, output, overwrite=talk.overwrite)
@@ -331,19 +348,6 @@ def diagnose(*, as_json: bool) -> None:
     from marey.jobs.doctor import show_health
 
     show_health(as_json=as_json)
-
-
-def _check_take(target: Path, *, overwrite: bool) -> None:
-    if target.suffix != ".take":
-        raise InputError(f"a take is a folder whose name ends in .take, got '{target.name}'")
-    if not target.parent.is_dir():
-        raise InputError(f"the folder {target.parent} does not exist; create it first")
-    refuse_existing(target, overwrite=overwrite)
-    from marey.io.take import HEADER
-
-    # Replacing removes all that is in the folder; to be refused now, not after an hour's work.
-    if target.exists() and not (target / HEADER).is_file():
-        raise InputError(f"{target} exists and is no take, so it is not replaced; remove it first")
 
 
 def _count_people(people: Sequence[str]) -> str:

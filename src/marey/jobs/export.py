@@ -76,6 +76,8 @@ def check_export(
         InputError: If the suffix is unknown, the folder does not exist or a source is meant.
         OutputExistsError: If the file exists and may not be replaced.
     """
+    from marey.io.openpose import is_openpose
+
     suffix = path.suffix.lower()
     if suffix not in DOORS:
         known = ", ".join(DOORS)
@@ -87,6 +89,8 @@ def check_export(
         raise InputError(f"{path} is what the take was made of; choose another name for the export")
     if path.is_dir() and suffix != ".openpose":
         raise InputError(f"{path} is a folder; choose the name of a file")
+    if path.exists() and overwrite and suffix == ".openpose" and not is_openpose(path):
+        raise InputError(f"{path} is no OpenPose folder, so it is not replaced; remove it first")
     refuse_existing(path, overwrite=overwrite)
 
 

@@ -39,6 +39,11 @@ def explain_error(error: Exception) -> tuple[str, int]:
     return sentence, MareyError.exit_code
 
 
+def explain_interrupt(interrupt: KeyboardInterrupt) -> str:
+    """Return a sentence about what Ctrl-C has left."""
+    return f"interrupted; {str(interrupt) or 'nothing half-written is left behind'}"
+
+
 def _name(error: Exception) -> str:
     lines = str(error).splitlines() or [""]
     return _shorten(f"{type(error).__name__}: {lines[0]}".rstrip(": "), _MAX_LETTERS)

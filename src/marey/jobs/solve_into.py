@@ -38,7 +38,7 @@ from marey.io.take import describe_source, read_run
 from marey.io.take_stream import TakeReader, add_motions, write_people
 from marey.io.video import read_frames
 from marey.jobs.archive import DiskArchive
-from marey.jobs.export_stage import NOTHING, Exported, export_take
+from marey.jobs.export_stage import NOTHING, Exported, write_exports
 from marey.jobs.files import refuse_existing
 from marey.jobs.journal import Journal
 from marey.jobs.options import SolveOptions
@@ -165,7 +165,7 @@ def solve_into(
                 "there"
             ) from None
         workspace.forget_stages()
-        exported = export_take(
+        exported = write_exports(
             target, exports, workspace=workspace, overwrite=overwrite, progress=progress
         )
         workspace.remove()

@@ -1,7 +1,7 @@
 """The folder of an unfinished run, beside the take it is to become.
 
-`NAME.take.part` holds what a run has worked out so far, and is removed when the take is written. A
-lock that the system takes away from a dead process keeps two runs out of one folder.
+`NAME.take.part` holds what a run has worked out so far; it is removed when the take and all exports
+are written. A lock that the system takes away from a dead process keeps two runs out of one folder.
 """
 
 import errno
@@ -18,8 +18,8 @@ from marey.core.leftovers import clear_leftovers
 
 _ABOUT = "about.txt"
 _NOTE = """\
-The state of an unfinished run of marey. The same command continues it; when the take is written,
-this folder is removed. If you do not want to continue, delete it.
+The state of an unfinished run of marey. The same command continues it; when the take and its
+exports are written, this folder is removed. If you do not want to continue, delete it.
 """
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -50,9 +50,30 @@ class Workspace:
         """Working arrays that nobody needs afterwards."""
         return self.folder / "scratch"
 
+    @property
+    def exports(self) -> Path:
+        """Exports that have not got their names yet."""
+        return self.folder / "exports"
+
+    def forget_stages(self) -> None:
+        """Remove what the take was made of; the take stands, its exports may not."""
+        for folder in (self.people, self.fit, self.scratch):
+            shutil.rmtree(folder, ignore_errors=True)
+        self.journal.unlink(missing_ok=True)
+
     def remove(self) -> None:
         """Remove everything; the run is over."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def find_part(target: Path) -> Path:
+    """Return the folder in which an unfinished run of a take keeps its parts."""
+    return target.with_name(f"{target.name}.part")
+
+
+def is_unfinished(target: Path) -> bool:
+    """Tell whether an earlier run of a take has left its workspace."""
+    return (find_part(target) / _ABOUT).is_file()
 
 
 @contextmanager
@@ -66,7 +87,7 @@ def open_workspace(target: Path) -> Iterator[Workspace]:
         InputError: If another run works on the same take, or the place is taken or not writable.
         EnvironmentFault: If the disk is full.
     """
-    folder = target.with_name(f"{target.name}.part")
+    folder = find_part(target)
     _make(folder)
     try:
         lock = FileLock(folder / "lock", timeout=0)
