@@ -74,10 +74,18 @@ def read_pickle(
         raise FormatError(f"{path}: {error}") from error
 
 
-def read_pickle_bytes(data: bytes, *, object_arrays: bool = False) -> Any:
-    """Return the plain data in a pickle (see `read_pickle`)."""
+def read_pickle_bytes(
+    data: bytes, *, object_arrays: bool = False, max_opcodes: int = MAX_OPCODES
+) -> Any:
+    """Return the plain data in a pickle (see `read_pickle`).
+
+    Args:
+        data: The pickle.
+        object_arrays: Whether arrays of Python objects are wanted.
+        max_opcodes: Steps it may take; lists of a million names need two million.
+    """
     try:
-        _scan(data)
+        _scan(data, max_opcodes)
         return _Rebuilder(object_arrays=object_arrays).rebuild(_RestrictedUnpickler(data).load())
     except FormatError:
         raise
@@ -90,7 +98,7 @@ def read_pickle_bytes(data: bytes, *, object_arrays: bool = False) -> Any:
         raise FormatError(f"not a readable pickle of plain data ({error})") from error
 
 
-def _scan(data: bytes) -> None:
+def _scan(data: bytes, max_opcodes: int) -> None:
     """Walk over the opcodes without executing them."""
     count = tuples = largest_memo = 0
     for name, argument in _read_opcodes(BytesIO(data)):
@@ -100,7 +108,7 @@ def _scan(data: bytes) -> None:
         if name in ("PUT", "BINPUT", "LONG_BINPUT"):
             largest_memo = max(largest_memo, int(argument or 0))
         tuples += name.startswith("TUPLE")
-        if count > MAX_OPCODES or tuples > MAX_TUPLES:
+        if count > max_opcodes or tuples > MAX_TUPLES:
             raise FormatError("the pickle has far more parts than a body model or motion has")
     if largest_memo > count:
         raise FormatError(f"the pickle asks for a memo of {largest_memo} entries")

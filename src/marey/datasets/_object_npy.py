@@ -19,6 +19,9 @@ from marey.core.errors import FormatError, InputError
 from marey.core.restricted_pickle import read_pickle_bytes
 from marey.io._npz import MAX_BYTES, MAX_HEADER_BYTES, MAX_MEMBERS, _read_array, list_arrays
 
+MAX_OPCODES = 10_000_000
+"""Human3.6M's training frames alone have 1.6 million names."""
+
 _FAULTS = (
     *(zipfile.BadZipFile, zlib.error, tokenize.TokenError, ValueError, EOFError, SyntaxError),
     *(MemoryError, NotImplementedError, RuntimeError, TypeError),
@@ -91,7 +94,8 @@ def _read(data: bytes) -> Any:
         return _read_array(data)
     if dtype != np.dtype(object):
         raise FormatError("records with objects in them, where plain data were expected")
-    value = read_pickle_bytes(data[file.tell() :], object_arrays=True)
+    content = data[file.tell() :]
+    value = read_pickle_bytes(content, object_arrays=True, max_opcodes=MAX_OPCODES)
     if not isinstance(value, np.ndarray) or value.shape != shape:
         raise FormatError(f"its header promises objects of shape {shape}, its content differs")
     return value[()] if shape == () else value
