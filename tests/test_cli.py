@@ -205,9 +205,14 @@ def test_export_checks_its_suffix_and_its_target(folder, capsys):
     assert (folder / "out.glb").read_bytes() == b"precious"
 
 
-def test_debug_shows_where_an_error_came_from(folder):
-    with pytest.raises(InputError):
+def test_debug_shows_where_an_error_came_from(folder, capsys):
+    """Before the sentence, and with the same exit code."""
+    with pytest.raises(SystemExit) as stop:
         cli.main(["solve", "nothing.mp4", "--debug"])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("Traceback")
+    assert said.splitlines()[-1].startswith("marey: nothing.mp4")
 
 
 def test_progress_and_result_are_json_lines(noise_video, capsys):
@@ -294,8 +299,10 @@ def test_unexpected_errors_are_one_sentence_too(folder, capsys, monkeypatch, err
     assert sentence in printed
     assert len(printed) < 400
     assert ("--debug" in printed) == (code == 1)
-    with pytest.raises(type(error)):
+    with pytest.raises(SystemExit) as stop:
         cli.main(["solve", "clip.mp4", "--debug"])
+    assert stop.value.code == code
+    assert type(error).__name__ in capsys.readouterr().err
 
 
 def test_a_reader_who_has_had_enough_is_no_error(folder):

@@ -6,6 +6,7 @@ Errors become one sentence on the standard error and the exit code of their bran
 
 import os
 import sys
+import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +14,7 @@ from typing import Annotated, Literal
 import tyro
 
 from marey import __version__
+from marey.arguments import parse
 from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
 from marey.jobs import commands
@@ -53,7 +55,7 @@ class Solve:
     Example: marey solve dance.mp4 -o dance.take --export dance.glb overlay.mp4
     """
 
-    video: tyro.conf.Positional[Path | None] = None
+    video: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="VIDEO")] = None
     """A video file, a folder of images or a single image."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The take to write (default: NAME.take in the current folder)."""
@@ -81,8 +83,11 @@ class Solve:
                 talk=self.talk,
             )
             return
-        if self.video is None or self.fps is not None or self.size is not None:
-            raise InputError("give a video, or --keypoints FILE (--fps and --size belong to it)")
+        if self.video is None:
+            raise InputError("give a video, or --keypoints FILE")
+        if self.fps is not None or self.size is not None:
+            option = "--size" if self.fps is None else "--fps"
+            raise InputError(f"{option} is for --keypoints; a video states it, so leave it out")
         commands.solve_video(
             self.video, self.output, exports=self.export, options=self.options, talk=self.talk
         )
@@ -95,9 +100,9 @@ class Export:
     Example: marey export dance.take dance.glb
     """
 
-    take: tyro.conf.Positional[Path]
+    take: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TAKE")]
     """The take to read."""
-    file: tyro.conf.Positional[Path]
+    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
     """The file to write: .glb, .bvh, .npz (AMASS), .trc or .c3d (joints over time), .csv or
     .parquet (tables), .json (COCO-WholeBody), .openpose (folder of JSON files), .mp4 (overlay)."""
     names: JointNames = "marey"
@@ -120,7 +125,7 @@ class Import:
     Example: marey import walk.bvh -o walk.take
     """
 
-    file: tyro.conf.Positional[Path]
+    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
     """The file to read: .bvh, .glb (of marey), .npz (AMASS or MediaPipe), .npy (MediaPipe), .trc,
     .c3d, .csv or .parquet (of marey), .json (COCO), a folder of OpenPose's JSON files, or results
     of other programs (.pkl, .pt, .npz, .json): PHALP, WHAM, GVHMR, ROMP, VIBE and more."""
@@ -163,7 +168,7 @@ class Convert:
     Example: marey convert walk.take -o mine.take --body SMPLX_NEUTRAL.npz
     """
 
-    take: tyro.conf.Positional[Path]
+    take: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TAKE")]
     """The take to read."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
     """The take to write."""
@@ -183,7 +188,7 @@ class Refine:
     Example: marey refine walk.take -o smooth.take --method hanet
     """
 
-    take: tyro.conf.Positional[Path]
+    take: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TAKE")]
     """The take to read."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The take to write (default: NAME.refined.take beside it)."""
@@ -203,7 +208,7 @@ class Report:
     Example: marey report dance.take
     """
 
-    take: tyro.conf.Positional[Path]
+    take: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TAKE")]
     """The take to read."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The .html file to write (default: the take's name beside it)."""
@@ -223,10 +228,10 @@ class Evaluate:
     Example: marey evaluate predictions.npz truth.npz --protocol 3dpw -o result
     """
 
-    predictions: tyro.conf.Positional[Path]
+    predictions: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="PREDICTIONS")]
     """A file of poses (.npz of marey.evaluate.write_poses), a folder of such files, a take, or
     another program's results (see import); joints of their own are measured as they are."""
-    truth: tyro.conf.Positional[Path]
+    truth: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TRUTH")]
     """The true poses, in a file of one of these kinds."""
     protocol: str
     """What to measure: 3dpw, harmony4d, sub-jhmdb, ...; see docs/protocols.md."""
@@ -286,7 +291,7 @@ class Info:
     Example: marey info dance.mp4
     """
 
-    file: tyro.conf.Positional[Path]
+    file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
     """A file of any kind that marey reads, or a folder of images, of OpenPose or of a take."""
     talk: Annotated[Answer, tyro.conf.arg(name="")] = field(default_factory=Answer)
 
@@ -323,28 +328,62 @@ Command = (
 )
 
 
+COMMANDS = (
+    "solve",
+    "export",
+    "import",
+    "convert",
+    "refine",
+    "report",
+    "evaluate",
+    "demo",
+    "info",
+    "doctor",
+)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    if (sys.argv[1:] if arguments is None else arguments) == ["--version"]:
+    given = sys.argv[1:] if arguments is None else arguments
+    if given == ["--version"]:
         sys.stdout.write(f"marey {__version__}\n")
         return
-    command = tyro.cli(Command, prog="marey", args=arguments, description="3D motion from video.")
     try:
-        command.run()
+        read(given).run()
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever reads our output (`marey info dance.mp4 | head -1`) has had enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except Exception as error:
-        if command.talk.debug:
-            raise
+        if "--debug" in given:
+            traceback.print_exc()
         sentence, code = explain_error(error)
         sys.stderr.write(f"marey: {sentence}\n")
         sys.exit(code)
     except KeyboardInterrupt as interrupt:
         sys.stderr.write(f"marey: {explain_interrupt(interrupt)}\n")
         sys.exit(130)
+
+
+def read(arguments: list[str]) -> Command:
+    """Return the command that was typed.
+
+    Raises:
+        InputError: If the arguments cannot be understood.
+        SystemExit: After --help.
+    """
+    return parse(
+        lambda: tyro.cli(
+            Command,
+            prog="marey",
+            args=arguments,
+            description=f"3D motion from video. Version {__version__} (marey --version).",
+            config=(tyro.conf.FlagCreatePairsOff,),
+        ),
+        arguments,
+        COMMANDS,
+    )
 
 
 if __name__ == "__main__":
