@@ -306,6 +306,15 @@ def test_steps_are_limited(step: bytes, monkeypatch: pytest.MonkeyPatch) -> None
         read_bytes(zlib.compress(b"\x80\x04N" + step * 200_000 + b"."))
 
 
+def test_few_bytes_may_not_be_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand steps in every byte of the file; a real one has few."""
+    monkeypatch.setattr(restricted_joblib, "FREE_STEPS", 1000)
+    data = b"\x80\x04N" + b"N0" * 100_000 + b"."
+    with pytest.raises(FormatError, match="far more parts"):
+        read_bytes(zlib.compress(data))
+    assert read_bytes(data) is None
+
+
 @pytest.mark.parametrize("data", [b"}" + b"N" + b"\x85" * 100_000 + b"K\x01s.", b"\x8f(]\x90."])
 def test_keys_are_plain(data: bytes) -> None:
     with pytest.raises(FormatError, match="key"):

@@ -43,6 +43,8 @@ from marey.core.restricted_pickle import (
 
 MAX_STEPS = 20_000_000
 """Opcodes; PHALP needs 420 for a person in a frame."""
+FREE_STEPS, STEPS_PER_BYTE = 2_000_000, 50
+"""A small file that unpacks to more steps than these is a bomb; PHALP has fewer than 10 a byte."""
 MAX_PARTS = 6_000_000
 """Opcodes that make something, of 30 to 100 bytes each."""
 MAX_KEY_PARTS = 16
@@ -81,7 +83,8 @@ def read_joblib(path: str | Path, *, max_bytes: int = MAX_BYTES) -> Any:
     try:
         file, source = open_source(path, max_bytes=max_bytes)
         with file:
-            return _JoblibRebuilder(object_arrays=True).rebuild(_Unpickler(source).load())
+            unpickler = _Unpickler(source, most_steps=_count_allowed(path))
+            return _JoblibRebuilder(object_arrays=True).rebuild(unpickler.load())
     except FormatError as error:
         raise FormatError(f"{path}: {error}") from error
     except RecursionError as error:
@@ -105,6 +108,10 @@ def is_joblib(path: str | Path) -> bool:
     except (FormatError, *UNPACK_FAULTS):
         return False
     return _MODULE.encode() in head
+
+
+def _count_allowed(path: Path) -> int:
+    return min(MAX_STEPS, FREE_STEPS + STEPS_PER_BYTE * path.stat().st_size)
 
 
 class _Wrapper(_StandIn):
@@ -131,9 +138,10 @@ class _Unpickler(pickle._Unpickler):
 
     dispatch: ClassVar[dict[int, Callable[..., None]]] = {}
 
-    def __init__(self, source: BoundedSource, *, with_arrays: bool = True):
+    def __init__(self, source: BoundedSource, *, most_steps: int, with_arrays: bool = True):
         super().__init__(source, encoding="latin1")  # type: ignore[arg-type]
         self._source, self._with_arrays = source, with_arrays
+        self.most_steps = most_steps
         self.num_steps = self.num_parts = 0
 
     def find_class(self, module: str, name: str) -> Any:
@@ -161,7 +169,7 @@ class _Unpickler(pickle._Unpickler):
         dtype, shape = _dtype(state.get("dtype")), cast("tuple[int, ...]", state["shape"])
         described = np.dtype(str(cast(_DType, state["dtype"]).arguments[0]))
         if described.kind == "O":
-            inner = _Unpickler(self._source, with_arrays=False)
+            inner = _Unpickler(self._source, most_steps=self.most_steps, with_arrays=False)
             inner.num_steps, inner.num_parts = self.num_steps, self.num_parts
             value = inner.load()
             self.num_steps, self.num_parts = inner.num_steps, inner.num_parts
@@ -208,7 +216,7 @@ def _guard(name: str, step: Callable[..., None]) -> Callable[..., None]:
     def guarded(self: _Unpickler) -> None:
         self.num_steps += 1
         self.num_parts += makes
-        if self.num_steps > MAX_STEPS or self.num_parts > MAX_PARTS:
+        if self.num_steps > self.most_steps or self.num_parts > MAX_PARTS:
             raise FormatError("it has far more parts than results of a program have")
         if keys_of is not None:
             _check_keys(keys_of(self.stack))  # type: ignore[attr-defined]
