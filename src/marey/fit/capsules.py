@@ -70,7 +70,8 @@ def meet(
         capsules: Of the first.
         others: Of the second.
         pairs: Which to compare.
-        within: Also return pairs whose gap is smaller than this, m.
+        within: Also return pairs whose gap is smaller than this, m; if negative, only those that
+            are deeper than its opposite.
     """
     a, b = first[:, capsules.ends], second[:, others.ends]
     reach = capsules.radius[pairs[:, 0]] + others.radius[pairs[:, 1]] + within
@@ -139,13 +140,19 @@ def _across(a: Float[Tensor, "R 2 3"], b: Float[Tensor, "R 2 3"]) -> Float[Tenso
 
 
 def penetration_rows(
-    met: Meetings, capsules: Capsules, others: Capsules, *, sigma: float, share: Tensor
+    met: Meetings,
+    capsules: Capsules,
+    others: Capsules,
+    *,
+    sigma: float,
+    share: Tensor,
+    slack: float = 0.0,
 ) -> PointRows:
-    """Return depth / sigma with its derivatives; columns 2 and 3 are points of the second body."""
+    """Return (depth - slack) / sigma and its derivatives; the last two points are the second's."""
     return PointRows(
         problem=met.problem,
         point=torch.cat([capsules.ends[met.first], others.ends[met.second]], 1),
-        residual=met.depth / sigma,
+        residual=(met.depth - slack) / sigma,
         slope=met.slopes() / sigma,
         share=share,
     )

@@ -28,16 +28,21 @@ class SelfPenetration:
     capsules: Capsules
     sigma: float = 0.01
     """m"""
+    slack: float = 0.02
+    """How deep capsules may overlap before it costs, m: flesh gives, and hips are not as round as
+    theirs. Of hard motion capture 78 to 94 % of the frames overlap by less than 3 cm."""
     width: float = 4.0
     kernel: KernelName = "huber"
 
     def rows(self, points: Float[Tensor, "B K 3"]) -> PointRows:
         """Whitened depths with their derivatives, of the pairs that overlap."""
         capsules = self.capsules
-        met = meet(points, points, capsules, capsules, capsules.pairs)
+        met = meet(points, points, capsules, capsules, capsules.pairs, within=-self.slack)
         even = met.depth.new_full((len(met.depth), 2), 0.5)
         share = split_stiffness(met, even)
-        return penetration_rows(met, capsules, capsules, sigma=self.sigma, share=share)
+        return penetration_rows(
+            met, capsules, capsules, sigma=self.sigma, share=share, slack=self.slack
+        )
 
     def pull(self, points: Float[Tensor, "B K 3"]) -> Pull:
         """Cost, gradient and a bound on the Gauss-Newton matrix by every point."""
