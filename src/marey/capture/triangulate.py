@@ -1,5 +1,6 @@
 """Image keypoints of several calibrated views to keypoints in the world, each with its sigma."""
 
+import warnings
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,15 @@ from marey.geometry.projection import unproject_pixels
 from marey.geometry.rotation import quaternion_to_matrix
 from marey.geometry.triangulation import TriangulatedPoints, TriangulationOptions, triangulate
 
+_UNKNOWN_SHARE = 0.08
+"""Spread of a keypoint as a share of a person's size, where COCO gives none."""
+_LEAST_RATIO = 1e-6
+_SIZE_FRAMES, _FEWEST_ENDS = 15, 5
+_LIMB_ENDS = {
+    f"{side}_{part}"
+    for side in ("left", "right")
+    for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+}
 _MIN_FREEDOM = 30.0
 """Degrees of freedom of a keypoint's residuals below which they do not judge its sigma."""
 
@@ -70,9 +80,8 @@ def triangulate_keypoints(
     _check(keypoints, cameras)
     position, confidence = keypoints.position, keypoints.confidence
     rays, per_pixel = find_rays(cameras, position)
-    sigma = None
-    if keypoints.sigma is not None:
-        sigma = keypoints.sigma.astype(np.float64) * per_pixel[:, None, None, None]
+    stated = _state_sigma(keypoints)
+    sigma = stated * per_pixel[:, None, None, None]
     moving = cameras.T_cam_world.shape[1] > 1
     frame = np.broadcast_to(np.arange(position.shape[2])[:, None], position.shape[1:4])
     found = triangulate(
@@ -86,7 +95,7 @@ def triangulate_keypoints(
     )
     scale = np.ones(position.shape[3])
     if options.judge_sigma:
-        scale = _judge_sigma(found, given=sigma is not None)
+        scale = _judge_sigma(found)
     covariance = found.covariance * np.square(scale)[:, None, None]
     spread = np.sqrt(np.trace(covariance, axis1=-2, axis2=-1) / 3)
     known = np.isfinite(found.position).all(-1) & (spread <= options.max_sigma)
@@ -106,17 +115,46 @@ def triangulate_keypoints(
         covariance=np.where(known[..., None, None], covariance, np.nan),
         error=np.where(known, found.error, np.nan),
         inlier=inlier,
-        pixel_sigma=_pixel_sigma(keypoints, found.ray_sigma * scale, per_pixel),
+        pixel_sigma=(stated * scale).astype(np.float32),
     )
 
 
-def _pixel_sigma(
-    keypoints: Keypoints2D, scale: Float[np.ndarray, "K"], per_pixel: Float[np.ndarray, "C"]
-) -> Float[np.ndarray, "C N T K"]:
-    if keypoints.sigma is not None:
-        return (keypoints.sigma * scale).astype(np.float32)
-    sigma = scale / per_pixel[:, None, None, None]
-    return np.broadcast_to(sigma, keypoints.confidence.shape).astype(np.float32)
+def _state_sigma(keypoints: Keypoints2D) -> Float[np.ndarray, "C N T K"]:
+    """Return what the detector states, px; where it states nothing, a share of a person's size.
+
+    Detectors err in proportion to the size of a person in the picture (COCO's keypoint sigmas).
+    """
+    share = np.full(len(keypoints.skeleton), _UNKNOWN_SHARE)
+    if keypoints.skeleton.oks_sigmas is not None:
+        known = np.array(keypoints.skeleton.oks_sigmas, np.float64)
+        share = np.where(np.isfinite(known), known, share)
+    guessed = _measure_size(keypoints)[..., None] * share
+    if keypoints.sigma is None:
+        return guessed
+    sound = np.isfinite(keypoints.sigma) & (keypoints.sigma > 0)
+    return np.where(sound, keypoints.sigma, guessed)
+
+
+def _measure_size(keypoints: Keypoints2D) -> Float[np.ndarray, "C N T"]:
+    """Return how large people are in the pictures, px: the root of the area of their limbs' box.
+
+    Without the outermost points, and the median over a stretch of frames: points go astray.
+    """
+    names = keypoints.skeleton.keypoints
+    ends = [row for row, name in enumerate(names) if name in _LIMB_ENDS] or list(range(len(names)))
+    points = np.where(keypoints.valid[..., None], keypoints.position, np.nan)[..., ends, :]
+    ordered = np.sort(points.astype(np.float64), axis=-2)
+    count = np.isfinite(ordered[..., 0]).sum(-1)
+    last = np.maximum(count - 2, 0)[..., None, None]
+    extent = np.take_along_axis(ordered, last, -2)[..., 0, :] - ordered[..., 1, :]
+    size = np.where(count >= _FEWEST_ENDS, np.sqrt(np.maximum(extent, 1.0).prod(-1)), np.nan)
+    half = _SIZE_FRAMES // 2
+    padded = np.pad(size, [(0, 0), (0, 0), (half, half)], constant_values=np.nan)
+    around = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=-1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        smooth, usual = np.nanmedian(around, -1), np.nanmedian(size)
+    return np.where(np.isfinite(smooth), smooth, usual if np.isfinite(usual) else 1.0)
 
 
 def find_rays(
@@ -156,17 +194,18 @@ def _check(keypoints: Keypoints2D, cameras: Cameras) -> None:
         )
 
 
-def _judge_sigma(found: TriangulatedPoints, *, given: bool) -> Float[np.ndarray, "K"]:
+def _judge_sigma(found: TriangulatedPoints) -> Float[np.ndarray, "K"]:
     """Compare residuals with what the sigmas lead one to expect, keypoint by keypoint.
 
-    Given sigmas: the mean of squared whitened residuals over their degrees of freedom should be 1.
-    Not given: each keypoint's residuals against those of all.
+    The mean of squared whitened residuals over their degrees of freedom should be 1; where a
+    keypoint has too few, all keypoints together judge it.
     """
     freedom = np.where(np.isfinite(found.misfit), 2.0 * found.num_views - 3.0, 0.0)
     misfit = np.nan_to_num(found.misfit)
     axes = tuple(range(misfit.ndim - 1))
     own, total = misfit.sum(axes), freedom.sum(axes)
-    common = misfit.sum() / max(freedom.sum(), 1.0)
-    expected = 1.0 if given else max(common, 1e-30)
-    ratio = np.where(total >= _MIN_FREEDOM, own / np.maximum(total, 1.0), common) / expected
-    return np.sqrt(np.where(freedom.sum() >= _MIN_FREEDOM, ratio, 1.0))
+    if freedom.sum() < _MIN_FREEDOM:
+        return np.ones_like(own)
+    common = misfit.sum() / freedom.sum()
+    ratio = np.where(total >= _MIN_FREEDOM, own / np.maximum(total, 1.0), common)
+    return np.sqrt(np.maximum(ratio, _LEAST_RATIO))
