@@ -16,9 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from benchmarks._filmed import Part, body_part, find_shape, make_scene, start_body
 from benchmarks._machine import describe_machine, format_machine
-from benchmarks._sections import replace_section
-from benchmarks.many_views import Part, body_part, find_shape, make_scene, start_body
+from benchmarks._pages import replace_section
 from marey.body import Body, load_body
 from marey.fit.body_capsules import add_capsules
 from marey.fit.capsules import Capsules, meet

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from benchmarks import contact, many_views
 from benchmarks._machine import describe_machine, format_machine
-from benchmarks._sections import keep_section
+from benchmarks._pages import keep_section
 from marey.body import Body, load_body
 from marey.fit.chain import Chain, Pose, exp_so3, make_chain, place
 from marey.fit.chains import body_chain

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks._sections import keep_section, replace_section
+from benchmarks._pages import keep_section, replace_section
 
 
 def test_a_section_is_replaced_and_the_others_stay(tmp_path: Path):
