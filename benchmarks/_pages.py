@@ -1,18 +1,31 @@
-"""A page of figures that several commands write, each its own section."""
+"""Pages that several benchmarks write: each replaces its own section and leaves the others."""
 
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks-views.md"
-_TITLE = "# Many cameras: speed and accuracy"
+
+def replace_section(path: Path, title: str, text: str) -> None:
+    """Put a section where it was, or at the end.
+
+    Args:
+        path: A Markdown page; need not exist.
+        title: The section's first line, a heading of the second level.
+        text: The section, its title included.
+    """
+    page = path.read_text(encoding="utf-8") if path.is_file() else ""
+    before, found, rest = page.partition(title + "\n")
+    after = ""
+    if found:
+        place = rest.find("\n## ")
+        after = rest[place + 1 :] if place >= 0 else ""
+    parts = [part.strip("\n") for part in (before, text, after)]
+    path.write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
 
 
-def write_section(title: str, text: str, page: Path = PAGE) -> None:
-    """Replace one section of the page, or add it at the end."""
-    parts = page.read_text(encoding="utf-8").split("\n## ") if page.is_file() else [_TITLE + "\n"]
-    mine = f"{title}\n\n{text.strip()}\n"
-    rest = [part for part in parts[1:] if not part.startswith(f"{title}\n")]
-    place = next(
-        (k for k, part in enumerate(parts[1:]) if part.startswith(f"{title}\n")), len(rest)
-    )
-    rest.insert(place, mine)
-    page.write_text("\n## ".join([parts[0], *rest]), encoding="utf-8")
+def keep_section(path: Path, title: str) -> str:
+    """Return a section as it stands, or nothing."""
+    page = path.read_text(encoding="utf-8") if path.is_file() else ""
+    _, found, rest = page.partition(title + "\n")
+    if not found:
+        return ""
+    place = rest.find("\n## ")
+    return (found + (rest[:place] if place >= 0 else rest)).strip("\n") + "\n"
