@@ -114,6 +114,9 @@ def _count_allowed(path: Path) -> int:
     return min(MAX_STEPS, FREE_STEPS + STEPS_PER_BYTE * path.stat().st_size)
 
 
+_LEAVES = (int, float, str, bytes, type(None), np.ndarray)
+
+
 class _Wrapper(_StandIn):
     """joblib's description of an array."""
 
@@ -127,10 +130,13 @@ class _Stored(_StandIn):
 
 
 class _JoblibRebuilder(_Rebuilder):
-    def _rebuild(self, value: Any) -> Any:
+    def rebuild(self, value: Any) -> Any:
+        # There are millions of these, and remembering them would take more than they do.
+        if isinstance(value, _LEAVES):
+            return value
         if isinstance(value, _Stored):
             return self.rebuild(value.arguments[0])
-        return super()._rebuild(value)
+        return super().rebuild(value)
 
 
 class _Unpickler(pickle._Unpickler):
