@@ -3,8 +3,9 @@
 `python -m benchmarks.sequences` prints the tables; `--write` keeps them in `docs/sequences.md`.
 
 A synthetic dance in one view (default detector noise without gross errors, sigmas known), 22 joints
-and the learned prior. Coupling: the same 240 frames from the same first poses, each way until its
-own convergence and with equal iterations; processor time, one thread. Length: a motion of up to
+and the learned prior. Coupling: the same 240 frames from the same first poses (from landmarks in
+space, as `marey solve` has them), each way until its own convergence and with equal iterations;
+processor time, one thread. Length: a motion of up to
 100,000 frames whose keypoints are made window by window, in a process of its own each; poses of
 more than 2,048 frames lie in a file. Seams: how far joints move at the first frame after a window,
 between what the window before said of it and what stays.
@@ -35,7 +36,9 @@ from marey.fit.chain import Chain, Pose, exp_so3, place
 from marey.fit.chains import body_chain
 from marey.fit.costs import RelativePoints, Reprojection
 from marey.fit.frames import LmOptions, solve_frames
+from marey.fit.initial import initial_pose, initial_translation
 from marey.fit.learned_prior import load_learned_prior
+from marey.fit.limits import rotation_prior
 from marey.fit.problem import Problem, pose_columns
 from marey.fit.sequence import SequenceOptions, Smoothness, solve_sequence
 from marey.fit.threads import one_thread_each
@@ -132,19 +135,34 @@ def make_dance() -> Dance:
     return Dance(Chain(**({f: getattr(whole, f) for f in whole.__slots__} | flat)))
 
 
+def first_poses(problem: Problem) -> Pose:
+    """Return where `marey solve` starts: poses that landmarks in space give in closed form."""
+    chain, (image, space) = problem.chain, problem.costs
+    assert isinstance(image, Reprojection) and isinstance(space, RelativePoints)
+    mean = exp_so3(rotation_prior(chain.joints).mean)
+    pose = initial_pose(chain, space.observed, mean, torch.zeros(0))
+    translation = initial_translation(
+        place(chain, pose).points,
+        image.observed,
+        image.weight,
+        focal=image.focal,
+        centre=image.centre,
+    )
+    return Pose(pose.rotation, translation, pose.shape)
+
+
 def measure_coupling(length: int = 240) -> list[tuple[str, float, float]]:
     """Return rows of microseconds per frame: independent frames, and coupled ones."""
     dance, frames = make_dance(), torch.arange(length)
     problem, time = dance.problem(frames, length), frames.double() / _RATE
-    start = dance.truth(frames)
-    noise = torch.randn(start.rotation.shape[:3], generator=torch.Generator().manual_seed(1))
-    start = Pose(start.rotation @ exp_so3(0.3 * noise), start.translation, start.shape)
+    start = first_poses(problem)
+    solved = solve_frames(problem, start).pose
 
     def alone(options: LmOptions | None) -> None:
         solve_frames(problem, start, options)
 
-    def coupled(options: SequenceOptions | None) -> None:
-        solve_sequence(problem, start, time, smoothness=dance.smoothness(), options=options)
+    def coupled(options: SequenceOptions | None, first: Pose = start) -> None:
+        solve_sequence(problem, first, time, smoothness=dance.smoothness(), options=options)
 
     def cost(work: Callable[[], None]) -> float:
         work()
@@ -155,9 +173,13 @@ def measure_coupling(length: int = 240) -> list[tuple[str, float, float]]:
             times.append(clock.process_time() - begin)
         return 1e6 * statistics.median(times) / length
 
+    def settle() -> None:
+        coupled(None, solved)
+
     six, same = LmOptions(iterations=6, tolerance=-1.0), SequenceOptions(tolerance=-1.0)
     return [
         ("until convergence", cost(lambda: alone(None)), cost(lambda: coupled(None))),
+        ("coupled from what the frames found", cost(lambda: alone(None)), cost(settle)),
         ("six iterations each", cost(lambda: alone(six)), cost(lambda: coupled(same))),
     ]
 

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from marey.fit.chain import Pose, place
 from marey.fit.frames import solve_frames
-from marey.fit.sequence import SequenceOptions
 from marey.fit.windows import WindowOptions, runs, solve_windows, windows
 from tests.fit.scenes import small_chain
 from tests.fit.test_solvers import moving, problem_of, smooth
@@ -57,14 +56,14 @@ def in_windows(problem, start, time, size, solved=None):
         time.numpy(),
         solved=np.ones(len(time), bool) if solved is None else solved,
         smoothness=smooth(problem.chain),
-        options=WindowOptions(size=size, solver=SequenceOptions(iterations=20, tolerance=1e-7)),
+        options=WindowOptions(size=size, iterations=20, tolerance=1e-7),
     )
     return poses
 
 
 def test_windows_give_what_the_whole_sequence_gives():
     chain = small_chain()
-    time = torch.arange(150, dtype=torch.float64) / 30
+    time = torch.arange(100, dtype=torch.float64) / 30
     problem, start = noisy(chain, time)
     whole, cut = (in_windows(problem, start, time, size) for size in (1000, 40))
     apart = (place(chain, whole).points - place(chain, cut).points).norm(dim=-1)
@@ -85,3 +84,28 @@ def test_frames_that_are_not_to_be_solved_are_missing_and_cut_the_motion():
     alone = in_windows(problem.take(slice(0, 25)), start[:25], time[:25], 100)
     assert torch.equal(both.rotation[:25], alone.rotation)
     assert torch.isfinite(both.rotation[30:]).all()
+
+
+def test_no_more_than_one_window_is_asked_for_at_once():
+    """What bounds the memory of a long motion."""
+    chain = small_chain()
+    time = torch.arange(200, dtype=torch.float64) / 30
+    problem, start = noisy(chain, time)
+    asked = []
+
+    def problem_of(frames):
+        asked.append(len(range(*frames.indices(200))))
+        return problem.take(frames)
+
+    finished = []
+    solve_windows(
+        problem_of,
+        start,
+        time.numpy(),
+        solved=np.ones(200, bool),
+        smoothness=smooth(chain),
+        options=WindowOptions(size=40, ahead=10),
+        advance=finished.append,
+    )
+    assert max(asked) == 40 + 10 + 2
+    assert finished == [40] * 5

@@ -51,7 +51,7 @@ class FitOptions:
     root_acceleration: float = 5.0
     """m/s^2 expected of the root."""
     window: int = 120
-    ahead: int = 20
+    ahead: int = 30
     max_gap: float = 0.5
     """Longest gap to bridge, s."""
 

@@ -84,7 +84,7 @@ def solve_sequence(
     options = options or SequenceOptions()
     still = np.zeros(len(start), np.bool_) if held is None else held.numpy()
     coupling = Coupling(problem.layout, time, smoothness)
-    state, damping = problem.evaluate(start), np.full(len(start), options.damping)
+    state, damping = problem.evaluate(start), np.full(len(start), float(options.damping))
     finite = torch.isfinite(state.loss)
     bend = coupling.measure(state.pose)
     loss = _losses(state, finite, bend)
