@@ -68,7 +68,7 @@ def test_the_format_is_told_or_forced(
 ) -> None:
     unnamed = tmp_path / "results.bin"
     unnamed.write_bytes(files["wham"].read_bytes())
-    assert "choose a name" in fail(capsys, "import", unnamed, "-o", tmp_path / "a.take")
+    assert ".npy, .pkl" in fail(capsys, "import", unnamed, "-o", tmp_path / "a.take")
     run(capsys, "import", unnamed, "-o", tmp_path / "a.take", "--format", "wham-camera")
     assert "camera" in read_take(tmp_path / "a.take").provenance["import"]["axes"]
     said = fail(capsys, "import", unnamed, "-o", tmp_path / "b.take", "--format", "vicon")
