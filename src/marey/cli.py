@@ -22,6 +22,7 @@ from marey.jobs.last_words import explain_error, explain_interrupt
 from marey.jobs.options import SolveOptions
 from marey.jobs.readers import Axis, KeypointHints
 from marey.jobs.refine_commands import refine_take
+from marey.jobs.views_commands import ManyVideos
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +51,21 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Solve:
-    """Turn a video into the 3D motion of everyone in it.
+    """Turn a video, or those of several cameras, into the 3D motion of everyone in it.
 
     Example: marey solve dance.mp4 -o dance.take --export dance.glb overlay.mp4
+    Example: marey solve cam1.mp4 cam2.mp4 cam3.mp4 --cameras Calib.toml -o dance.take
     """
 
-    video: Annotated[tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="VIDEO")] = None
-    """A video file, a folder of images or a single image."""
+    video: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="VIDEO")] = ()
+    """A video file, a folder of images or a single image; or one per camera, with --cameras."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The take to write (default: NAME.take in the current folder)."""
     export: tuple[Path, ...] = ()
     """Also write these files, see marey export."""
+    cameras: Path | None = None
+    """The calibration of several cameras that filmed one person at the same time: Pose2Sim's .toml
+    or Qualisys's .qca.txt. Videos are named like its cameras, or given in their order."""
     keypoints: Path | None = None
     """Keypoints that another detector found in the video: COCO .json, a folder of OpenPose's files
     or MediaPipe's .npz; they alone are enough if they state the size of the pictures."""
@@ -73,23 +78,32 @@ class Solve:
 
     def run(self) -> None:
         """Run the command."""
+        video = next(iter(self.video), None)
         if self.keypoints is not None:
+            if len(self.video) > 1 or self.cameras is not None:
+                raise InputError("--keypoints is for one camera; give its video alone, or none")
             commands.solve_from_keypoints(
                 self.keypoints,
                 self.output,
-                hints=KeypointHints(video=self.video, frame_rate=self.fps, size=self.size),
+                hints=KeypointHints(video=video, frame_rate=self.fps, size=self.size),
                 exports=self.export,
                 options=self.options,
                 talk=self.talk,
             )
             return
-        if self.video is None:
+        if video is None:
             raise InputError("give a video, or --keypoints FILE")
         if self.fps is not None or self.size is not None:
             option = "--size" if self.fps is None else "--fps"
             raise InputError(f"{option} is for --keypoints; a video states it, so leave it out")
+        if len(self.video) > 1 or self.cameras is not None:
+            task = ManyVideos(
+                videos=self.video, cameras=self.cameras, output=self.output, exports=self.export
+            )
+            commands.solve_many_videos(task, options=self.options, talk=self.talk)
+            return
         commands.solve_video(
-            self.video, self.output, exports=self.export, options=self.options, talk=self.talk
+            video, self.output, exports=self.export, options=self.options, talk=self.talk
         )
 
 

@@ -52,7 +52,7 @@ def match_cameras(
         InputError: If a clip has no camera, or pictures of a shape the camera cannot have filmed.
     """
     names = [name.lower() for name in cameras.names]
-    stems = [clip.path.stem.lower() for clip in clips]
+    stems = [path.stem.lower() for path in _paths(clips)]
     if all(stem in names for stem in stems) and len(set(stems)) == len(stems):
         order = [names.index(stem) for stem in stems]
     elif len(clips) == len(names):
@@ -78,13 +78,14 @@ def _fit_to_pictures(
     cameras: Cameras, clips: Sequence[Clip], note: Callable[[str], None]
 ) -> Cameras:
     K, sizes = cameras.K.astype(np.float64).copy(), []
+    paths = _paths(clips)
     for row, (name, size, clip) in enumerate(zip(cameras.names, cameras.size, clips, strict=True)):
         own = np.array(clip.size)
         sizes.append(own)
         if (own == size).all():
             continue
         differs = (
-            f"{clip.path.name} has {clip.size[0]}x{clip.size[1]} px, but {name} was calibrated at "
+            f"{paths[row].name} has {clip.size[0]}x{clip.size[1]} px, but {name} was calibrated at "
             f"{size[0]}x{size[1]}"
         )
         if _is_scaled(size, own):
@@ -95,6 +96,10 @@ def _fit_to_pictures(
         else:
             raise InputError(f"{differs}; give the video that was calibrated, or calibrate again")
     return replace(cameras, K=K, size=np.stack(sizes))
+
+
+def _paths(clips: Sequence[Clip]) -> list[Path]:
+    return [clip.path or Path(f"video {row + 1}") for row, clip in enumerate(clips)]
 
 
 def _is_scaled(calibrated: np.ndarray, own: np.ndarray) -> bool:

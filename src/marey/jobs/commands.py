@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
-from marey.jobs.export import check_export, export
+from marey.jobs.export import check_export, export, find_videos
 from marey.jobs.options import SolveOptions
 from marey.jobs.outputs import check_exports, check_take, check_target
 from marey.jobs.phrases import format_seconds
 from marey.jobs.readers import IMAGE_DOORS, READERS, Axis, KeypointHints, find_door
 from marey.jobs.reporting import print_json, report
+from marey.jobs.views_commands import ManyVideos, solve_videos
 
 if TYPE_CHECKING:
     from marey.jobs.solve_into import SolvedTake
@@ -67,6 +68,22 @@ def solve_video(
         )
     _say_solved(done, talk)
     _say_faults(target, talk)
+
+
+def solve_many_videos(task: ManyVideos, *, options: SolveOptions, talk: Talk) -> None:
+    """Solve videos of several cameras, write the take and the exports."""
+    for video in task.videos:
+        _refuse_other_kinds(video)
+    done = solve_videos(
+        task,
+        options=options,
+        overwrite=talk.overwrite,
+        quiet=talk.quiet,
+        as_json=talk.json,
+        note=_note_to(talk),
+    )
+    _say_solved(done, talk)
+    _say_faults(task.target, talk)
 
 
 def _refuse_other_kinds(video: Path) -> None:
@@ -190,7 +207,7 @@ def export_take(
     from marey.io.take import read_take
 
     take = read_take(source)
-    sources = [clip.path for clip in take.clips]
+    sources = find_videos(take)
     check_export(target, names=names, overwrite=talk.overwrite, sources=sources)
     with report(quiet=talk.quiet, as_json=talk.json) as progress:
         written = export(

@@ -1,0 +1,76 @@
+"""What `marey solve` does with several videos of one scene."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from marey.core.errors import InputError
+from marey.jobs.options import SolveOptions
+from marey.jobs.outputs import check_exports, check_target
+from marey.jobs.reporting import report
+
+if TYPE_CHECKING:
+    from marey.jobs.solve_into import SolvedTake
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManyVideos:
+    """Several videos, their calibration, and the take they are to become."""
+
+    videos: tuple[Path, ...]
+    cameras: Path | None
+    output: Path | None
+    exports: Sequence[Path]
+
+    @property
+    def target(self) -> Path:
+        """Where the take goes."""
+        return self.output or Path(f"{self.videos[0].stem or self.videos[0].resolve().name}.take")
+
+
+def solve_videos(
+    task: ManyVideos,
+    *,
+    options: SolveOptions,
+    overwrite: bool,
+    quiet: bool,
+    as_json: bool,
+    note: Callable[[str], None],
+) -> "SolvedTake":
+    """Solve several videos of one scene, write the take and the exports.
+
+    Raises:
+        InputError: If there is no calibration, one video only or one twice, or what `solve_many`
+            raises.
+    """
+    if task.cameras is None:
+        raise InputError(
+            f"{len(task.videos)} videos of one scene need the calibration of their cameras: add "
+            "--cameras FILE, or solve them one by one"
+        )
+    if len(task.videos) < 2:
+        raise InputError(
+            "--cameras is for videos of several cameras; give two at least, or leave it out"
+        )
+    if len({video.resolve() for video in task.videos}) < len(task.videos):
+        raise InputError("a video is given twice; give one per camera")
+    sources = [*task.videos, task.cameras]
+    check_target(task.target, overwrite=overwrite)
+    check_exports(task.target, task.exports, overwrite=overwrite, sources=sources)
+    # Loads what takes seconds, which nobody wants to wait for to be refused.
+    from marey.jobs.solve_at_once import solve_at_once
+    from marey.jobs.solve_views import solve_many
+
+    videos, cameras = task.videos, task.cameras
+    with report(quiet=quiet, as_json=as_json) as progress:
+        return solve_at_once(
+            lambda: solve_many(videos, cameras, options=options, progress=progress, note=note),
+            task.target,
+            sources=sources,
+            settings={"options": repr(options)},
+            exports=task.exports,
+            overwrite=overwrite,
+            progress=progress,
+            note=note,
+        )
