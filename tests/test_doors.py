@@ -28,8 +28,10 @@ MESSAGES = {
     "export seen.take full.openpose --overwrite": (
         "full.openpose is no OpenPose folder, so it is not replaced; remove it first"
     ),
-    "export nothing.take a.json": (
-        "nothing.take is not a folder; give the path of a take, such as dance.take"
+    "export nothing.take a.json": ("nothing.take does not exist; check the spelling of the path"),
+    "export taken.json a.bvh": (
+        "taken.json is a file, and a take is a folder; marey solve makes one of a video, marey "
+        "import of other files"
     ),
     "export seen.take a.bvh": (
         "a.bvh needs motion, which this take has not; it can be exported to .json, .openpose, .mp4"
@@ -54,9 +56,15 @@ MESSAGES = {
         "--video (in Python video=...)"
     ),
     "export empty.take a.csv": "a.csv needs points in space, which this take has not; it is empty",
-    "import nothing.bvh": "nothing.bvh does not exist; check the name",
-    "import a.docx": (
-        f"cannot read 'a.docx'; choose a name that ends in {IN}, or a folder of OpenPose files"
+    "import nothing.bvh": "nothing.bvh does not exist; check the spelling of the path",
+    "import a.docx": "a.docx does not exist; check the spelling of the path",
+    "import strange.docx": (
+        f"strange.docx is of no kind that can be read here; it can be one of {IN}"
+    ),
+    "import clip.mov": "clip.mov is a recording; run marey solve clip.mov",
+    "import pictures": (
+        "pictures is a folder, but neither a take nor one of OpenPose's files; for a folder of "
+        "images run marey solve pictures"
     ),
     "import seen.take": ("seen.take is a take already; marey export writes it in other formats"),
     "import taken.json -o a.zip": "a take is a folder whose name ends in .take, got 'a.zip'",
@@ -75,8 +83,8 @@ MESSAGES = {
     "import a.json --video nothing.mp4": (
         "nothing.mp4 does not exist; check the spelling of the path"
     ),
-    "solve": "give a video, or --keypoints FILE (--fps and --size belong to it)",
-    "solve --keypoints nothing.json": "nothing.json does not exist; check the name",
+    "solve": "give a video, or --keypoints FILE",
+    "solve --keypoints nothing.json": "nothing.json does not exist; check the spelling of the path",
     "solve --keypoints a.openpose": (
         "a.openpose does not say how large its pictures are; give the video, or --size WIDTH HEIGHT"
     ),
@@ -104,7 +112,9 @@ def folder(tmp_path_factory):
     marey.export(make_take(), folder / "a.json")
     marey.export(make_take(), folder / "a.openpose")
     (folder / "taken.json").write_text("precious")
-    for name in ("folder.json", "folder.openpose", "full.openpose"):
+    (folder / "strange.docx").write_text("letters")
+    (folder / "clip.mov").write_text("pictures")
+    for name in ("folder.json", "folder.openpose", "full.openpose", "pictures"):
         (folder / name).mkdir()
     (folder / "full.openpose" / "diary.txt").write_text("precious")
     return folder

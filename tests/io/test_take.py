@@ -310,7 +310,7 @@ class TestDamage:
         assert "\n" not in str(caught.value)
 
     def test_no_folder(self, tmp_path):
-        with pytest.raises(InputError, match="not a folder"):
+        with pytest.raises(InputError, match="does not exist"):
             read_take(tmp_path / "gone.take")
 
     def test_no_header(self, tmp_path):

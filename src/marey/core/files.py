@@ -147,9 +147,26 @@ def _make_temporary(target: Path, kind: _Kind) -> str:
         # The suffix stays: encoders and array writers choose their format by it.
         handle, path = tempfile.mkstemp(prefix=prefix, suffix=f".tmp{target.suffix}", dir=parent)
     except OSError as error:
-        raise InputError(f"cannot write into {parent}: {error.strerror}") from error
+        raise explain_unwritable(parent, error) from error
     os.close(handle)
     return path
+
+
+def refuse_missing(path: Path) -> None:
+    """Refuse what is not there.
+
+    Raises:
+        InputError: If nothing has this path.
+    """
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the spelling of the path")
+
+
+def explain_unwritable(folder: Path, error: OSError) -> InputError:
+    """Return what is said when a file cannot be made in a folder that exists."""
+    # Some folders, such as those of the kernel, deny it by saying that something is not there.
+    why = "no files can be made there" if error.errno == errno.ENOENT else error.strerror
+    return InputError(f"cannot write into {folder}: {why}; choose another place")
 
 
 def _umask() -> int:

@@ -62,7 +62,9 @@ class Take:
         """
         moving = [person for person in self.people if person.motion is not None]
         if not moving:
-            raise NothingFoundError("this take holds no motion; run marey solve on its video first")
+            raise NothingFoundError(
+                "this take holds no motion; marey solve makes it of a video or of image keypoints"
+            )
         return stack_motions(moving, self.time)
 
     def keypoints2d(self, view: int = 0) -> Keypoints2D:

@@ -16,8 +16,7 @@ from marey.core.clip import Clip
 from marey.core.errors import FormatError, InputError
 from marey.io._image_header import read_stored_size
 from marey.io._limits import check_picture_size
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+from marey.io.recording_names import IMAGE_SUFFIXES
 
 
 def is_image(path: Path) -> bool:
@@ -103,10 +102,10 @@ def read_image_frames(
     Raises:
         FormatError: If the folder changed since it was described, or images differ in size.
     """
-    images = list_images(clip.path) if clip.path.is_dir() else [clip.path]
+    images = list_images(clip.video) if clip.video.is_dir() else [clip.video]
     if len(images) != clip.num_frames:
         raise FormatError(
-            f"the folder {clip.path} held {clip.num_frames} images when it was described and holds "
+            f"the folder {clip.video} held {clip.num_frames} images when it was described and holds "
             f"{len(images)} now; start again"
         )
     for index in frames:

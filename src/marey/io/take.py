@@ -20,13 +20,16 @@ plain .npy: little-endian, C order, float32 but for clocks. Further clocks (`*.t
 where they differ from the common one. Skeletons and rigs are written out in full in `take.toml`, so
 a take explains itself. Person and view names that cannot be file names get others; `take.toml`
 holds both. A clip's path is relative to the folder the take lies in if the clip lies below it, else
-absolute. A clip that is a part of its file has `first` and `step`, counted in the file's frames.
+absolute; it is left out where only size and clock of the pictures are known, as of keypoints that
+another detector found. A clip that is a part of its file has `first` and `step`, counted in the
+file's frames, and one of a file with faults has `warnings`, a sentence each.
 Sizes and SHA-256 of all files stand in `take.toml`; `run.json` is not listed, so that equal takes
 have equal headers. Provenance that is None is left out.
 
 Format version history:
 
 1. First version.
+2. A clip may have no path. Before, clips of keypoints bore the path of the file of keypoints.
 
 Readers accept every version by upgrading its header step by step (`_UPGRADES`); writers write the
 newest only.
@@ -35,11 +38,11 @@ newest only.
 import json
 import tomllib
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from marey.core.errors import FormatError, InputError
-from marey.core.files import atomic_folder
+from marey.core.files import atomic_folder, refuse_missing
 from marey.core.take import Take
 from marey.io._take_check import check_take
 from marey.io._take_files import HEADER, FileList, FileReader, describe_source, hash_file
@@ -58,14 +61,26 @@ __all__ = [
 ]
 
 FORMAT = "marey-take"
-VERSION = 1
+VERSION = 2
 RUN_NOTES = "run.json"
 MAX_HEADER_BYTES = 2**28
 MAX_RUN_BYTES = 2**20
 
 Header = dict[str, Any]
 
-_UPGRADES: dict[int, Callable[[Header], Header]] = {}
+
+def _forget_files_of_keypoints(header: Header) -> Header:
+    """Upgrade from version 1, in which the file of keypoints stood for the video it was made of."""
+    file = header.get("provenance", {}).get("import", {}).get("file")
+    facts = ("path", "bytes", "sha256")
+    for clip in header.get("clips", []):
+        if file is not None and PurePosixPath(clip.get("path", "")).name == file:
+            for fact in facts:
+                clip.pop(fact, None)
+    return header
+
+
+_UPGRADES: dict[int, Callable[[Header], Header]] = {1: _forget_files_of_keypoints}
 """For each old version, what turns its header into that of the next version."""
 
 
@@ -176,8 +191,12 @@ def read_header(path: Path) -> Header:
         FormatError: If the folder is not a take, is damaged, or is of a newer version.
     """
     file = path / HEADER
+    refuse_missing(path)
     if not path.is_dir():
-        raise InputError(f"{path} is not a folder; give the path of a take, such as dance.take")
+        raise InputError(
+            f"{path} is a file, and a take is a folder; marey solve makes one of a video, "
+            "marey import of other files"
+        )
     if not file.is_file():
         raise FormatError(f"{path} is not a take: it has no {HEADER}")
     if file.stat().st_size > MAX_HEADER_BYTES:

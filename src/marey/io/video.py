@@ -100,12 +100,18 @@ def select_frames(
     first = 0 if start is None else int(np.searchsorted(moments, start))
     stop = len(moments) if end is None else int(np.searchsorted(moments, end))
     if stop <= first:
-        length = float(clip.time[-1] - clip.time[0])
-        raise InputError(
-            f"no frame of {clip.path.name} lies between {start or 0.0:g} s and "
-            f"{length if end is None else end:g} s; its last frame is at {length:.2f} s"
-        )
+        raise InputError(_explain_nothing(clip, start or 0.0, end))
     return replace(clip, time=clip.time[first:stop:every], first=first, step=every)
+
+
+def _explain_nothing(clip: Clip, start: float, end: float | None) -> str:
+    if end is not None and end <= start:
+        return f"the end, {end:g} s, must come after the start, {start:g} s"
+    length = float(clip.time[-1] - clip.time[0])
+    name = clip.name
+    if start > length:
+        return f"{name} ends before {start:g} s; its last frame is at {length:.2f} s"
+    return f"no frame of {name} lies between {start:g} s and {end or length:g} s"
 
 
 def read_frames(
@@ -149,7 +155,7 @@ def _decode_clip(clip: Clip, frames: range) -> Generator[Frame, None, None]:
     if (clip.first, clip.step) != (0, 1):
         yield from _decode_part(clip, frames)
         return
-    if clip.path.is_dir() or is_image(clip.path):
+    if clip.video.is_dir() or is_image(clip.video):
         pictures = read_image_frames(clip, frames)
     else:
         pictures = _decode_video(clip, frames)
@@ -166,7 +172,7 @@ def _decode_part(clip: Clip, frames: range) -> Generator[Frame, None, None]:
         clip.first + clip.step * frames[-1] + 1,
         clip.step * frames.step,
     )
-    for frame in _decode_clip(probe_clip(clip.path), wanted):
+    for frame in _decode_clip(probe_clip(clip.video), wanted):
         index = (frame.index - clip.first) // clip.step
         yield Frame(index=index, time=float(clip.time[index]), image=frame.image)
 
@@ -183,7 +189,7 @@ def _decode_video(
             size = orientation.shown_size(frame.width, frame.height)
             if size != clip.size:
                 raise FormatError(
-                    f"frame {index} of {clip.path} is {size[0]}x{size[1]} px after frames of "
+                    f"frame {index} of {clip.video} is {size[0]}x{size[1]} px after frames of "
                     f"{clip.size[0]}x{clip.size[1]} px; split the video there or re-encode it"
                 )
             yield index, orientation.apply(frame.to_ndarray(format="rgb24"))
@@ -194,7 +200,7 @@ def _decode_video(
 def _seek_frames(clip: Clip, start: int) -> Generator[tuple[int, VideoFrame], None, None]:
     """Yield indexed frames from some frame at or before `start` on."""
     if start > 0:
-        with open_source(clip.path) as source:
+        with open_source(clip.video) as source:
             if _seek(source, float(clip.time[start])):
                 indexed = _index_frames(source, clip)
                 first = next(indexed, None)
@@ -203,7 +209,7 @@ def _seek_frames(clip: Clip, start: int) -> Generator[tuple[int, VideoFrame], No
                     yield first
                     yield from indexed
                     return
-    with open_source(clip.path) as source:
+    with open_source(clip.video) as source:
         yield from _index_frames(source, clip)
 
 

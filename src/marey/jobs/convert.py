@@ -76,7 +76,9 @@ def convert(
     """
     moving = [person for person in take.people if person.motion is not None]
     if not moving:
-        raise NothingFoundError("this take holds no motion; run marey solve on its video first")
+        raise NothingFoundError(
+            "this take holds no motion; marey solve makes it of a video or of image keypoints"
+        )
     target = _load_target(body)
     people, done = [], []
     for person in take.people:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from marey.core import BodyMotion, Clip, Keypoints3D, Take
 from marey.core.errors import InputError
-from marey.core.files import refuse_existing
+from marey.core.files import refuse_existing, refuse_missing
 from marey.io._joint_names import JointNames
 from marey.io._limits import check_picture_size
+from marey.io.recording_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from marey.jobs.readers import FORCED, IMAGE_DOORS, READERS, Axis, Hints, Size, find_door
 from marey.jobs.writers import MOTION_WRITERS, POINT_WRITERS, check_names
 
@@ -50,13 +51,9 @@ def read(
     path = Path(path)
     hints = Hints(frame_rate=frame_rate, size=size, up=up, body=body, format=format)
     door = find_door(path) if format is None else FORCED.get(format, ".pkl")
+    refuse_missing(path)
     if door not in READERS:
-        raise InputError(
-            f"cannot read '{path.name}'; choose a name that ends in {', '.join(READERS)}, or a "
-            "folder of OpenPose files"
-        )
-    if not path.exists():
-        raise InputError(f"{path} does not exist; check the name")
+        raise InputError(_explain_unreadable(path))
     reader, used = READERS[door]
     for name, option in OPTIONS.items():
         if getattr(hints, name) is not None and name not in used:
@@ -117,6 +114,18 @@ def write(
     return tuple(POINT_WRITERS[suffix](value, path, overwrite))
 
 
+def _explain_unreadable(path: Path) -> str:
+    if path.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES):
+        return f"{path} is a recording; run marey solve {path}"
+    if path.is_dir():
+        return (
+            f"{path} is a folder, but neither a take nor one of OpenPose's files; for a folder of "
+            f"images run marey solve {path}"
+        )
+    known = ", ".join(READERS)
+    return f"{path} is of no kind that can be read here; it can be one of {known}"
+
+
 def holds_image_keypoints(path: Path) -> bool:
     """Tell whether a file is one of keypoints in images.
 
@@ -128,12 +137,12 @@ def holds_image_keypoints(path: Path) -> bool:
 
 
 def _with_size(take: Take, path: Path, size: Size | None) -> Take:
-    """Give keypoints the size of their pictures, as a clip under the file's own name."""
+    """Give keypoints the size of their pictures, as a clip without a video."""
     if size is None:
         return take
     check_picture_size(*size, path)
     if not take.clips:
-        return replace(take, clips=(Clip(path=path, size=size, time=take.time),))
+        return replace(take, clips=(Clip(path=None, size=size, time=take.time),))
     if take.clips[0].size != size:
         width, height = take.clips[0].size
         raise InputError(

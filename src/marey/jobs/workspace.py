@@ -14,6 +14,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from marey.core.errors import EnvironmentFault, InputError
+from marey.core.files import explain_unwritable
 from marey.core.leftovers import clear_leftovers
 
 _ABOUT = "about.txt"
@@ -132,4 +133,4 @@ def _explain(error: OSError, folder: Path) -> InputError | EnvironmentFault:
             f"the disk of {folder.parent} is full; free some space and run the same command again: "
             "it goes on where it stopped"
         )
-    return InputError(f"cannot write into {folder.parent}: {error.strerror}")
+    return explain_unwritable(folder.parent, error)

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from marey.core.errors import InputError
+from marey.core.files import refuse_missing
 from marey.datasets.outputs.sniff import may_be_output
-from marey.io.images import IMAGE_SUFFIXES
 from marey.io.openpose import is_openpose
+from marey.io.recording_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from marey.io.take import HEADER
 from marey.jobs.corpora import find_corpus
 from marey.jobs.info.corpora import describe_corpus
@@ -19,12 +20,6 @@ from marey.jobs.info.points import describe_c3d, describe_trc
 from marey.jobs.info.recording import describe_recording
 from marey.jobs.info.tables import describe_csv, describe_parquet
 from marey.jobs.info.takes import describe_take_folder
-
-VIDEO_SUFFIXES = (
-    *(".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
-    *(".wmv", ".asf", ".flv", ".ogv", ".ogg", ".3gp", ".3g2", ".mxf", ".gif", ".ivf", ".nut"),
-    *(".dv", ".h264", ".264", ".hevc", ".h265", ".mjpeg", ".y4m", ".obu", ".vob"),
-)
 
 KNOWN = (
     "videos, images and folders of them, .take folders, .bvh, .glb, .npz (AMASS, MediaPipe, "
@@ -46,8 +41,7 @@ def describe_file(path: str | Path) -> Description:
         FormatError: If the content is not what the name promises.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"{path} does not exist; check the spelling of the path")
+    refuse_missing(path)
     if path.is_dir():
         return _describe_folder(path)
     if not path.is_file():
