@@ -117,6 +117,7 @@ def folder(tmp_path_factory):
     for name in ("folder.json", "folder.openpose", "full.openpose", "pictures"):
         (folder / name).mkdir()
     (folder / "full.openpose" / "diary.txt").write_text("precious")
+    (folder / "pictures" / "1.jpg").write_text("a picture")
     return folder
 
 
