@@ -2,10 +2,15 @@
 
 import torch
 
+from marey.fit.chain import place
 from marey.fit.common_values import common_values
+from marey.fit.costs import PointAnchor, RotationPrior
 from marey.fit.forces import add_up
 from marey.fit.ground import Floor, FootContact, number_rests
+from marey.fit.problem import Problem, pose_columns
+from marey.fit.sequence import SequenceOptions, Smoothness, solve_sequence
 from tests.fit.differences import by_every_coordinate, check_bound, check_gradient, draw
+from tests.fit.scenes import random_pose, small_chain
 
 FRAMES, POINTS = 6, 4
 
@@ -92,3 +97,49 @@ def test_rests_are_runs_of_contact_with_numbers_of_their_own():
     nothing = contact()
     free = FootContact(point=nothing.point, rest=torch.full((6, 2), -1), weight=nothing.weight)
     assert (free.pull(draw(FRAMES, POINTS, 3)).gradient == 0).all()
+
+
+def test_in_a_sequence_a_resting_foot_stands_still_where_it_was_seen_on_average():
+    chain = small_chain()
+    foot, frames = chain.points.index("left_ankle"), 12
+    still = random_pose(chain, 1, seed=1, distance=0.0)[torch.zeros(frames, dtype=torch.int64)]
+    points = place(chain, still).points
+    noise = 0.02 * draw(*points.shape, seed=3).float()
+    seen = PointAnchor(
+        point=torch.arange(len(chain.points)),
+        target=points + noise,
+        weight=torch.full_like(points, 50.0),
+    )
+    resting = FootContact(
+        point=torch.tensor([foot]),
+        rest=torch.zeros(frames, 1, dtype=torch.int64),
+        weight=torch.full((frames, 1), 1000.0),
+    )
+    height = float(points[0, foot, 1]) + 0.05
+    lifted = Floor(
+        point=torch.tensor([foot]),
+        normal=torch.tensor([0.0, 1.0, 0.0]),
+        height=height,
+        radius=torch.zeros(1),
+        sigma=0.002,
+        kernel="none",
+    )
+    wide = torch.full((len(chain.joints), 3), 10.0)
+    prior = RotationPrior(mean=0 * wide, sigma=wide, low=-wide, high=wide)
+    loose = Smoothness(joint_sigma=torch.full((len(chain.joints),), 1e4), root_sigma=1e4)
+    found = {}
+    for name, costs in (
+        ("free", (seen,)),
+        ("held", (seen, resting)),
+        ("lifted", (seen, resting, lifted)),
+    ):
+        problem = Problem(chain=chain, costs=costs, prior=prior, active=pose_columns(chain))
+        time = torch.arange(frames).double() / 30
+        options = SequenceOptions(iterations=40, tolerance=1e-6)
+        solution = solve_sequence(problem, still, time, smoothness=loose, options=options)
+        found[name] = place(chain, solution.pose).points[:, foot]
+    assert found["held"].std(0).max() < 0.15 * found["free"].std(0).max()
+    # Nobody gave the place; it comes from the noisy points of all frames.
+    assert (found["held"].mean(0) - points[0, foot]).norm() < 0.02
+    assert (found["lifted"][:, 1] > height - 0.005).all()
+    assert found["lifted"].std(0).max() < 0.005
