@@ -10,7 +10,7 @@ from jaxtyping import Float64
 from marey.core.errors import FormatError, NothingFoundError
 from marey.io._bvh_lines import LineReader, open_lines
 
-MAX_VALUES = 2**26
+MAX_VALUES = 2**25
 """Numbers of a trial; an hour at 120 frames per second has 27 million."""
 
 
@@ -49,7 +49,9 @@ def read_frames(
         _check_frame(lines, values, columns, count)
     if not count:
         raise NothingFoundError(f"{path} holds no frames; is it an .amc file?")
-    tables = {name: np.array(flat).reshape(count, columns[name]) for name, flat in values.items()}
+    tables = {
+        name: np.frombuffer(flat).reshape(count, columns[name]) for name, flat in values.items()
+    }
     for name, table in tables.items():
         if not np.isfinite(table).all():
             raise FormatError(f"{path}: {name} has a value that is not finite; export it again")

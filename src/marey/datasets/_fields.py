@@ -94,7 +94,9 @@ def to_array(
     """Return a value as float64 numbers of a shape (see `get_array`)."""
     try:
         array = np.asarray(value)
-        array = array.astype(np.float64) if array.dtype.kind in "fiub" else None
+        # Signalling NaNs warn as they are widened; what is not finite is dealt with below.
+        with np.errstate(invalid="ignore"):
+            array = array.astype(np.float64) if array.dtype.kind in "fiub" else None
     except (ValueError, TypeError, OverflowError):
         array = None
     fits = array is not None and array.ndim == len(shape)

@@ -3,7 +3,7 @@
 Rests are upright along +Y and look along +Z, as marey's; joint frames are parallel to these axes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -23,7 +23,7 @@ def make_motion(
     joints: Sequence[str],
     parents: Sequence[int],
     offset: Float[np.ndarray, "K 3"],
-    local: Float[np.ndarray, "T K 3 3"],
+    local: Iterable[Float[np.ndarray, "T 3 3"]],
     position: Float[np.ndarray, "T 3"],
     time: Float[np.ndarray, "T"],
     valid: Bool[np.ndarray, "T"] | None = None,
@@ -35,14 +35,20 @@ def make_motion(
         joints: The root first, parents before children.
         parents: Parent of each joint as an index into `joints`; -1 for the root.
         offset: From the parent at rest, m.
-        local: Rotations relative to the parent; the root's relative to an upright (+Y) world.
+        local: For each joint its rotations relative to the parent; the root's relative to an
+            upright (+Y) world. One joint is taken after the other, so that few are in memory.
         position: Of the root in that world, m.
         time: s.
         valid: Frames that count; all if None.
     """
-    turn = Rotation.from_matrix(local.reshape(-1, 3, 3)).as_quat(scalar_first=True)
-    turn = turn.reshape(*local.shape[:2], 4)
-    root = _R_WORLD_Y_UP * Rotation.from_quat(turn[:, 0], scalar_first=True)
+    turn = np.empty((len(time), len(joints) - 1, 4), np.float32)
+    root = Rotation.identity()
+    for joint, matrices in enumerate(local):
+        rotation = Rotation.from_matrix(matrices)
+        if joint == 0:
+            root = _R_WORLD_Y_UP * rotation
+        else:
+            turn[:, joint - 1] = rotation.as_quat(scalar_first=True)
     pose = np.concatenate([root.as_quat(scalar_first=True), _R_WORLD_Y_UP.apply(position)], 1)
     confidence = np.ones(len(time), np.float32) if valid is None else valid.astype(np.float32)
     pose[confidence == 0] = np.nan
@@ -59,7 +65,7 @@ def make_motion(
         time=time.astype(np.float64),
         shape=np.zeros((1, 0), np.float32),
         T_world_root=pose[None].astype(np.float32),
-        R_parent_joint=turn[None, :, 1:].astype(np.float32),
+        R_parent_joint=turn[None],
         confidence=confidence[None],
     )
 

@@ -10,7 +10,7 @@ from marey.core.errors import FormatError, NothingFoundError
 from marey.datasets._folder import check_file
 from marey.io._bvh_lines import open_lines
 
-MAX_VALUES = 2**26
+MAX_VALUES = 2**25
 
 
 def read_table(path: str | Path, num_columns: int, what: str) -> Float64[np.ndarray, "T n"]:
@@ -41,7 +41,7 @@ def read_table(path: str | Path, num_columns: int, what: str) -> Float64[np.ndar
                 raise lines.fault(f"at most {MAX_VALUES} numbers", "more; cut the file by time")
     if not values:
         raise NothingFoundError(f"{path} holds no frames; expected {what}")
-    table = np.array(values).reshape(-1, num_columns)
+    table = np.frombuffer(values).reshape(-1, num_columns)
     if not np.isfinite(table).all():
         row = int(np.argmin(np.isfinite(table).all(1)))
         raise FormatError(f"{path}: frame {row} holds a value that is not finite; cut it out")

@@ -19,11 +19,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from marey.core import BodyMotion
 from marey.core.errors import InputError
 from marey.datasets._acclaim_motion import read_frames
-from marey.datasets._acclaim_skeleton import Bone, read_skeleton, turn_about
+from marey.datasets._acclaim_skeleton import Bone, Figure, read_skeleton, turn_about
 from marey.datasets._figure import make_motion
 from marey.datasets._folder import check_file, find_files
 
@@ -86,29 +87,39 @@ def read_sequence(
     root = values["root"]
     num_frames = len(root)
     names, parents, offset = ["root"], [-1], [np.zeros(3)]
-    local = [turn_about(figure.rotation_axes, root[:, figure.rotation_columns], figure.degrees)]
+    ends = list(_ends(figure.bones))
     for bone in figure.bones:
         names.append(bone.name)
         parents.append(bone.parent)
         # A bone begins where its parent ends; the root has no length.
         before = figure.bones[bone.parent - 1].vector if bone.parent else np.zeros(3)
         offset.append(before * figure.unit_m)
-        angles = values.get(bone.name, np.zeros((num_frames, 0)))
-        local.append(bone.frame @ turn_about(bone.axes, angles, figure.degrees) @ bone.frame.T)
-    for number, bone in _ends(figure.bones):
+    for number, bone in ends:
         names.append(f"{bone.name}_end")
         parents.append(number)
         offset.append(bone.vector * figure.unit_m)
-        local.append(np.broadcast_to(np.eye(3), (num_frames, 3, 3)))
     return make_motion(
         path.name.split(".")[0],
         joints=names,
         parents=parents,
         offset=np.stack(offset),
-        local=np.stack(local, 1),
+        local=_iterate_turns(figure, values, len(ends)),
         position=root[:, figure.position_columns] * figure.unit_m,
         time=(first - 1 + np.arange(num_frames)) / frame_rate,
     )
+
+
+def _iterate_turns(
+    figure: Figure, values: dict[str, Float[np.ndarray, "T _"]], num_ends: int
+) -> Iterator[Float[np.ndarray, "T 3 3"]]:
+    """Yield the rotations of root, bones and ends, relative to the rest."""
+    root = values["root"]
+    yield turn_about(figure.rotation_axes, root[:, figure.rotation_columns], figure.degrees)
+    for bone in figure.bones:
+        angles = values.get(bone.name, np.zeros((len(root), 0)))
+        yield bone.frame @ turn_about(bone.axes, angles, figure.degrees) @ bone.frame.T
+    for _ in range(num_ends):
+        yield np.broadcast_to(np.eye(3), (len(root), 3, 3))
 
 
 def _ends(bones: tuple[Bone, ...]) -> Iterator[tuple[int, Bone]]:

@@ -24,6 +24,8 @@ from marey.datasets._figure import make_motion
 from marey.datasets._folder import check_file, find_files
 from marey.datasets._object_npy import read_object_npy
 
+MAX_BYTES = 2**27
+
 _R_OWN_FILE = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0]], float)
 
 
@@ -45,6 +47,8 @@ def read_sequence(path: str | Path) -> BodyMotion:
         FormatError: If it is not of this format.
     """
     path = check_file(path, "an .npy file of poselib")
+    if path.stat().st_size > MAX_BYTES:
+        raise FormatError(f"{path} is larger than {MAX_BYTES / 1e6:.0f} MB; cut it into parts")
     data = get_dict(read_object_npy(path), path)
     tree = get_dict(data.get("skeleton_tree"), path, "skeleton_tree")
     names, parents = _read_tree(tree, path)
@@ -52,7 +56,6 @@ def read_sequence(path: str | Path) -> BodyMotion:
     turn = _array(data, "rotation", path, (None, num_joints, 4))
     if len(turn) == 0 or (np.abs(np.linalg.norm(turn, axis=-1) - 1) > 0.01).any():
         raise FormatError(f"{path}: 'rotation' should hold unit quaternions of at least one frame")
-    local = Rotation.from_quat(turn.reshape(-1, 4)).as_matrix().reshape(*turn.shape[:2], 3, 3)
     rate = float(get_array(data, "fps", path, ()))
     if rate <= 0:
         raise FormatError(f"{path}: 'fps' is {rate:g}; expected more than 0 frames per second")
@@ -61,7 +64,10 @@ def read_sequence(path: str | Path) -> BodyMotion:
         joints=names,
         parents=parents,
         offset=_array(tree, "local_translation", path, (num_joints, 3)) @ _R_OWN_FILE.T,
-        local=_R_OWN_FILE @ local @ _R_OWN_FILE.T,
+        local=(
+            _R_OWN_FILE @ Rotation.from_quat(turn[:, k]).as_matrix() @ _R_OWN_FILE.T
+            for k in range(num_joints)
+        ),
         position=_array(data, "root_translation", path, (len(turn), 3)) @ _R_OWN_FILE.T,
         time=np.arange(len(turn)) / rate,
     )

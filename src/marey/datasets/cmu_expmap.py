@@ -97,13 +97,12 @@ def read_sequence(path: str | Path) -> BodyMotion:
     table = read_table(path, width, f"{width} numbers a frame, exponential maps of CMU")
     first = count_inserted(table[:, 3:6])
     table, number = table[first:], np.arange(first, len(table))
-    local = make_rotations(-table[:, 3:].reshape(len(table), -1, 3))
     return make_motion(
         Path(path).name.split(".")[0],
         joints=JOINTS,
         parents=[JOINTS.index(parent) if parent else -1 for _, parent, _ in _BONES],
         offset=np.array([offset for _, _, offset in _BONES]) * CMU_UNIT_M,
-        local=local,
+        local=(make_rotations(-table[:, k : k + 3]) for k in range(3, width, 3)),
         position=table[:, :3] * CMU_UNIT_M,
         time=number / FRAME_RATE,
     )

@@ -34,7 +34,8 @@ from marey.datasets._folder import check_file, find_files
 
 REST = "Base.fbx"
 MAX_BYTES = 2**28
-MAX_FRAMES = 1_000_000
+MAX_CELLS = 4_000_000
+"""Frames times bones; 22 bones at 30 frames per second for an hour and a half."""
 CENTIMETRE_M = 0.01
 HUMAN_HEIGHT_M = (0.7, 1.4)
 """Of the pelvis above the feet, along the bones."""
@@ -95,7 +96,7 @@ def read_sequence(
         joints=_name_joints(bones[root:]),
         parents=below,
         offset=offset * unit,
-        local=make_parents_local(turn[first:], below),
+        local=np.moveaxis(make_parents_local(turn[first:], below), 1, 0),
         position=position[first:] * unit,
         time=time[first:],
     )
@@ -155,10 +156,11 @@ def _choose_times(
     gaps = np.concatenate([np.diff(time) for time, _ in curves])
     if frame_rate is None:
         frame_rate = round(1 / float(np.median(gaps)), 3) if len(gaps) else 30.0
-    if not 0 < frame_rate < np.inf or (stop - start) * frame_rate > MAX_FRAMES:
+    cells = (stop - start) * frame_rate * len(bones)
+    if not 0 < frame_rate < np.inf or cells > MAX_CELLS:
         raise InputError(
-            f"{path} lasts {stop - start:.0f} s; at {frame_rate:g} frames per second that is not "
-            f"1 to {MAX_FRAMES} frames; give another rate"
+            f"{path} lasts {stop - start:.0f} s; at {frame_rate:g} frames per second its "
+            f"{len(bones)} bones are more than {MAX_CELLS} poses; give another rate"
         )
     return np.arange(start, stop + 1e-6, 1 / frame_rate)
 

@@ -79,7 +79,7 @@ def read_sequence(path: str | Path, character: str | Path | None = None) -> Body
         joints=names,
         parents=parents,
         offset=offset @ _R_OWN_FILE.T,
-        local=_R_OWN_FILE @ local @ _R_OWN_FILE.T,
+        local=np.moveaxis(_R_OWN_FILE @ local @ _R_OWN_FILE.T, 1, 0),
         position=table[:, 1:4] @ _R_OWN_FILE.T,
         time=np.concatenate([[0.0], np.cumsum(table[:-1, 0])]),
     )

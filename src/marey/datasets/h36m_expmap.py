@@ -15,6 +15,7 @@ files on written ones.
 """
 
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -99,14 +100,13 @@ def read_sequence(source: str | Path, name: str) -> BodyMotion:
     """
     table = _read(Path(source), name)
     turn, position = _accumulate(table[:, 3:6], table[:, :3])
-    local = make_rotations(-table[:, 3:].reshape(len(table), -1, 3))
-    local[:, 0] = turn
+    below = (make_rotations(-table[:, k : k + 3]) for k in range(6, COLUMNS, 3))
     return make_motion(
         name,
         joints=JOINTS,
         parents=[JOINTS.index(parent) if parent else -1 for _, parent, _ in _BONES],
         offset=np.array([offset for _, _, offset in _BONES]) / 1000,
-        local=local,
+        local=chain([turn], below),
         position=position / 1000,
         time=np.arange(len(table)) / FRAME_RATE,
     )
