@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from marey.core.errors import FormatError, InputError, NothingFoundError
-from marey.datasets import deciwatch
+from marey.datasets import _object_npy, deciwatch
 
 LENGTHS = (5, 3)
 
@@ -145,3 +145,15 @@ def test_objects_that_nobody_reads_are_not_touched(tmp_path):
     path = tmp_path / "jhmdb_gt_test.npz"
     write_jhmdb(path, other=objects(_Call(), _Call()))
     assert len(list(deciwatch.read_sequences(path))) == 2
+
+
+def test_archives_that_unpack_to_far_more_than_data_do_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(_object_npy, "MAX_BYTES", 100_000)
+    random = np.random.default_rng(0)
+    path = tmp_path / "h36m_gt_test.npz"
+    # A corpus may be larger than the limit for a single file, since poses hardly pack.
+    np.savez_compressed(path, joints_3d=random.normal(size=(50, 40, 51)))
+    assert len(list(deciwatch.read_sequences(path))) == 50
+    np.savez_compressed(path, joints_3d=np.zeros((50, 40, 51)))
+    with pytest.raises(FormatError, match="unpacks to"):
+        list(deciwatch.read_sequences(path))
