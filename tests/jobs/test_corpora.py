@@ -53,6 +53,7 @@ def test_info_says_what_it_is(shared, file, module):
     [
         "cmu_bvh/02_01.bvh.gz",
         "amass_samples/amass_sample.npz",
+        "amass_samples/test_mosh.npz",
         "coco_wholebody/test_coco_wholebody.json",
         "blazepose_detections/phalp_run.npz",
         "smpl_aux/gmm_08.pkl",
@@ -64,6 +65,45 @@ def test_info_says_what_it_is(shared, file, module):
 )
 def test_files_with_a_door_of_their_own_keep_it(shared, file):
     assert find_corpus(shared / "data" / file) is None
+
+
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [
+        ("sequenceFiles/test/downtown_00.pkl", "threedpw"),
+        ("test/wham_output.pkl", None),
+        ("P0/09_outdoor_walk/P0_09_outdoor_walk_data.pkl", "emdb"),
+        ("my_data.pkl", None),
+        ("3dpw_test_db.pt", "tcmr"),
+        ("S1/Seq1/annot.mat", "mpi_inf_3dhp"),
+        ("TS1/annot_data.mat", "mpi_inf_3dhp"),
+        ("lsp/joints.mat", "lsp"),
+        ("Campus/actorsGT.mat", "shelf"),
+        ("notes.txt", None),
+    ],
+)
+def test_names_that_show_a_corpus_and_names_that_do_not(tmp_path, file, module):
+    path = tmp_path / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"content")
+    corpus = find_corpus(path)
+    assert (corpus and corpus.module) == module
+
+
+@pytest.mark.parametrize(
+    ("inside", "module"),
+    [
+        ("processed_data/smpl/00001.npy", "harmony4d"),
+        ("000001_1.pyd", "hardmo"),
+        ("motions/a.pkl", None),
+    ],
+)
+def test_folders_that_show_a_corpus(tmp_path, inside, module):
+    path = tmp_path / inside
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"content")
+    corpus = find_corpus(tmp_path)
+    assert (corpus and corpus.module) == module
 
 
 def test_folders_and_files_that_are_nothing(tmp_path):

@@ -72,9 +72,11 @@ CORPORA = (
         pattern=r"/new_joints(/[^/]+|_[^/]+)\.npy$",
     ),
     Corpus(
-        title="3DPW sequence", module="threedpw", pattern=r"/(train|validation|test)/[^/]+\.pkl$"
+        title="3DPW sequence",
+        module="threedpw",
+        pattern=r"/sequencefiles/(train|validation|test)/[^/]+\.pkl$",
     ),
-    Corpus(title="EMDB sequence", module="emdb", pattern=r"/[^/]+_data\.pkl$"),
+    Corpus(title="EMDB sequence", module="emdb", pattern=r"/p\d+/[^/]+/[^/]+_data\.pkl$"),
     Corpus(title="TCMR database", module="tcmr", pattern=r"_db\.(pt|h5)$"),
     Corpus(title="MPI-INF-3DHP labels", module="mpi_inf_3dhp", pattern=r"/annot(_data)?\.mat$"),
     Corpus(title="JHMDB joints", module="jhmdb", pattern=r"/joint_positions\.mat$"),
@@ -91,7 +93,7 @@ CORPORA = (
     Corpus(
         title="poses for refinement (DeciWatch's layout)",
         module="deciwatch",
-        pattern=r"\.npz$",
+        pattern=r"_(train|test|val)\.npz$",
         inside=_refinement,
     ),
     Corpus(
