@@ -31,6 +31,7 @@ from marey.capture.triangulate import (
     TriangulatedKeypoints,
     triangulate_keypoints,
 )
+from marey.capture.view_quality import ViewQuality, judge_views
 from marey.core import Cameras, Keypoints2D, Keypoints3D, Person, Take, Tracks
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
@@ -68,6 +69,8 @@ class SolvedViews:
     triangulated: TriangulatedKeypoints
     """Before they were refined; N in the order of the take's people."""
     fits: tuple[ViewsFit | None, ...]
+    quality: tuple[ViewQuality, ...]
+    """One per view."""
 
 
 def associate_one_person(views: Sequence[Seen]) -> Association:
@@ -142,7 +145,8 @@ def solve_views(
         tracks=_to_tracks(views, association, clean.people, clock, steps),
         people=people,
     )
-    return SolvedViews(take=take, triangulated=found, fits=fits)
+    quality = judge_views(clean, found, cameras)
+    return SolvedViews(take=take, triangulated=found, fits=fits, quality=quality)
 
 
 def refine_skeletons(keypoints: Keypoints3D, options: ManyViewsOptions) -> Keypoints3D:

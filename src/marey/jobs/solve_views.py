@@ -1,5 +1,6 @@
 """Several videos and their calibration in, a take out."""
 
+import math
 import time as clock
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ import marey
 from marey.body import load_body
 from marey.capture.many_views import SolvedViews, associate_one_person, solve_views
 from marey.capture.pipeline import Seen, Timings, see_people
+from marey.capture.view_quality import ViewQuality
 from marey.core import Clip, Tracks
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
@@ -69,9 +71,13 @@ def solve_many(
         progress=progress,
         timings=timings,
     )
+    for view in solved.quality:
+        if view.complaint is not None:
+            note(view.complaint)
     stages = {
         "marey": {"version": marey.__version__},
         "cameras": {"file": Path(cameras).name, "sha256": hash_file(Path(cameras))},
+        "views": {view.name: _describe(view) for view in solved.quality},
         "fit": {"revision": _REVISION, "body": f"{body.name} {body.version}"},
     }
     take = replace(solved.take, provenance=stages)
@@ -108,3 +114,12 @@ def _see_all(
         views.append(seen)
         before += clip.num_frames
     return views
+
+
+def _describe(view: ViewQuality) -> dict[str, float]:
+    """Return a view's quality as a take keeps it; what is unknown is left out."""
+    figures = {"agreeing": view.agreeing, "error_px": view.error_px}
+    return {
+        "keypoints": view.num_seen,
+        **{name: round(value, 4) for name, value in figures.items() if math.isfinite(value)},
+    }
