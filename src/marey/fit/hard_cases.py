@@ -29,14 +29,11 @@ from marey.fit.parts import (
     rest_rotations,
     solve_part,
 )
+from marey.fit.seen_points import PointCosts, SeenPoints
 from marey.fit.threads import one_thread_each
 from marey.fit.uncertainty import joint_sigmas
-from marey.fit.views import ViewReprojection, make_rays
 from marey.fit.windows import WindowOptions
 from marey.geometry.rotation import matrix_to_quaternion, quaternion_to_matrix
-
-_SIGMA_PX = 4.0
-"""Standard deviation of a keypoint that says nothing of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +76,7 @@ def refine_motion(
         InputError: If a stage comes twice.
     """
     _check(body, motion, keypoints, cameras, stages)
-    views = _Views(keypoints, cameras)
+    views = SeenPoints(keypoints, cameras)
     root, joints = motion.T_world_root.copy(), motion.R_parent_joint.copy()
     sigma = np.full((*joints.shape[:3], 3), np.nan, np.float32)
     solved = motion.confidence > 0
@@ -155,7 +152,7 @@ class _State:
 def _run(
     part: Part,
     state: _State,
-    costs: "_Costs",
+    costs: PointCosts,
     time: Float[np.ndarray, "T"] | None,
     solved: Bool[np.ndarray, "T"],
     seen: Bool[np.ndarray, "T"],
@@ -173,57 +170,6 @@ def _run(
     for rows in torch.from_numpy(np.flatnonzero(chosen)).split(256):
         sigma = joint_sigmas(part_problem(part, costs(rows)), poses[rows])
         state.keep_sigma(part, rows.numpy(), sigma)
-
-
-@dataclass(frozen=True, slots=True)
-class _Costs:
-    """Makes the measurements of some frames of one person, by a chain's points."""
-
-    views: "_Views"
-    person: int
-    columns: list[int]
-
-    def __call__(self, frames: Tensor | slice) -> tuple[ViewReprojection]:
-        observed, weight = self.views.gather(self.person, self.columns, frames)
-        return (ViewReprojection(observed=observed, weight=weight, rays=self.views.rays[frames]),)
-
-
-class _Views:
-    """Keypoints of calibrated views, laid out as the solver wants them."""
-
-    def __init__(self, keypoints: Keypoints2D, cameras: Cameras):
-        self.keypoints, self.rays = keypoints, make_rays(cameras)
-        lead = keypoints.position.ndim == 5
-        self.position = keypoints.position if lead else keypoints.position[None]
-        confidence = keypoints.confidence if lead else keypoints.confidence[None]
-        sigma = np.full_like(confidence, _SIGMA_PX)
-        if keypoints.sigma is not None:
-            sigma = keypoints.sigma if lead else keypoints.sigma[None]
-        known = np.isfinite(self.position).all(-1) & (confidence > 0)
-        known &= np.isfinite(sigma) & (sigma > 0)
-        self.weight = np.where(known, 1 / np.where(known, sigma, 1.0), 0.0).astype(np.float32)
-
-    def of(self, person: int, chain: Chain) -> _Costs:
-        names = self.keypoints.skeleton.keypoints
-        return _Costs(self, person, [names.index(n) if n in names else -1 for n in chain.points])
-
-    def judge(self, person: int, part: Part) -> Bool[np.ndarray, "T"]:
-        """Tell where enough of a part's points are seen in some view."""
-        columns = self.of(person, part.chain).columns
-        parts = chunks(self.weight.shape[2])
-        return np.concatenate(
-            [part.judge(self.gather(person, columns, f)[1].amax(1)) for f in parts]
-        )
-
-    def gather(
-        self, person: int, columns: list[int], frames: Tensor | slice
-    ) -> tuple[Float[Tensor, "B C K 2"], Float[Tensor, "B C K"]]:
-        rows = frames if isinstance(frames, slice) else frames.numpy()
-        position = self.position[:, person][:, rows][:, :, columns]
-        weight = self.weight[:, person][:, rows][:, :, columns]
-        weight = np.where(np.array(columns) < 0, np.float32(0), weight)
-        seen = np.where(weight[..., None] > 0, position, 0.0).astype(np.float32)
-        return torch.from_numpy(seen).transpose(0, 1), torch.from_numpy(weight).transpose(0, 1)
 
 
 def _check(
