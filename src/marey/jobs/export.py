@@ -26,7 +26,7 @@ class Choices:
 
 
 def export(
-    take: Take,
+    take: Take | str | Path,
     path: str | Path,
     *,
     video: str | Path | None = None,
@@ -37,7 +37,7 @@ def export(
     """Write a take in the format its suffix names.
 
     Args:
-        take: The take.
+        take: The take, or where it lies.
         path: Where to write: .glb (skinned animation), .bvh, .npz (AMASS), .trc or .c3d (joint
             trajectories), .csv or .parquet (tables of joints and angles), .json (COCO-WholeBody
             keypoints), .openpose (a folder of OpenPose's JSON files) or .mp4 (overlay).
@@ -53,12 +53,21 @@ def export(
         OutputExistsError: If a file exists and may not be replaced.
         InputError: If the suffix is unknown or the take lacks what the format needs.
     """
+    if not isinstance(take, Take):
+        from marey.io.take import read_take
+
+        take = read_take(Path(take))
     path = Path(path)
-    check_export(path, names=names, overwrite=overwrite, sources=[clip.path for clip in take.clips])
+    check_export(path, names=names, overwrite=overwrite, sources=find_videos(take))
     choices = Choices(video=video, names=names, overwrite=overwrite, progress=progress)
     _check_needs(take, path, choices)
     _, writer = DOORS[path.suffix.lower()]
     return tuple(writer(take, path, choices))
+
+
+def find_videos(take: Take) -> list[Path]:
+    """Return the files of a take's clips."""
+    return [clip.path for clip in take.clips if clip.path is not None]
 
 
 def check_export(
@@ -153,7 +162,7 @@ def _check_needs(take: Take, path: Path, choices: Choices) -> None:
         "motion": any(person.motion for person in take.people),
         "points in space": any(person.motion or person.keypoints3d for person in take.people),
         "keypoints in images": any(person.keypoints2d for person in take.people),
-        "a video": bool(take.clips) or choices.video is not None,
+        "a video": bool(find_videos(take)) or choices.video is not None,
     }
     need, _ = DOORS[path.suffix.lower()]
     if has[need]:
@@ -214,12 +223,7 @@ def _find_clip(take: Take, video: str | Path | None) -> Clip | None:
     if video is not None:
         return _moved_clip(take, video)
     for clip in take.clips:
-        if clip.path.name == take.provenance.get("import", {}).get("file"):
-            raise InputError(
-                "the take was made of keypoints, without a video to draw on; say where it is with "
-                "--video (in Python video=...)"
-            )
-        if not clip.path.exists():
+        if not clip.video.exists():
             raise InputError(
                 f"the take's video {clip.path} is not there any more; say where it is with --video "
                 "(in Python video=...)"

@@ -101,13 +101,14 @@ def _join(names: list[str]) -> str:
 
 
 def _say_clip(clip: Clip) -> tuple[Fact, ...]:
-    there = clip.path.exists()
+    there = clip.path is not None and clip.path.exists()
+    shown = "never known" if clip.path is None else "yes" if there else "no longer"
     return (
-        Fact("path", str(clip.path)),
+        Fact("path", None if clip.path is None else str(clip.path), str(clip.path or "no video")),
         Fact("size_px", list(clip.size), f"{clip.size[0]} x {clip.size[1]} px"),
         Fact("frames", clip.num_frames),
         Fact("cuts", len(clip.cuts)),
-        Fact("there", there, "yes" if there else "no longer"),
+        Fact("there", there, shown),
     )
 
 
@@ -142,11 +143,17 @@ def _field_of_view(K: Float[np.ndarray, "3 3"], size: np.ndarray) -> float:
 def _format_options(options: Any) -> str:
     if not isinstance(options, Mapping):
         return str(options)
-    return ", ".join(f"{key} {_format_value(value)}" for key, value in options.items())
+    # Checksums tell machines what was used; --json has them.
+    told = {key: value for key, value in options.items() if not key.endswith("sha256")}
+    return ", ".join(f"{key.replace('_', ' ')} {_format_value(v)}" for key, v in told.items())
 
 
 def _format_value(value: Any) -> str:
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else f"{value}"[:60]
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        return " ".join(map(_format_value, value))
+    return f"{value:.4g}" if isinstance(value, float) else f"{value}"[:60]
 
 
 def _to_plain(value: Any) -> Plain:
@@ -166,8 +173,10 @@ def _say_run(run: Mapping[str, Any]) -> list[Fact]:
 
 
 def _warn(take: Take) -> list[str]:
-    gone = [clip for clip in take.clips if not clip.path.exists()]
-    warnings = [f"{clip.path} is no longer there; overlays need --video" for clip in gone]
+    paths = [clip.path for clip in take.clips if clip.path is not None]
+    warnings = [
+        f"{path} is no longer there; overlays need --video" for path in paths if not path.exists()
+    ]
     without = [person.name for person in take.people if person.motion is None]
     if without and len(without) < len(take.people):
         warnings.append(f"{format_count(len(without), 'person has', 'people have')} no motion")
