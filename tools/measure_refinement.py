@@ -4,9 +4,9 @@
     .venv/bin/python tools/measure_refinement.py table clean.npz ../shared/data
 
 `tune` chooses each filter's settings on training subjects: the least sum of MPJPE and acceleration
-error, each relative to the input's. They stand in `marey.capture.filters.FilterOptions` (points)
-and in `ROTATION_FILTERS`. `table` prints the tables of docs/refine.md. Intervals are percentile
-bootstrap over sequences, or over stretches of a second where there are few.
+error, each relative to the input's. They stand in `marey.capture.filters` as `FilterOptions` (for
+points) and `ROTATION_FILTERS`. `table` prints the tables of docs/refine.md. Intervals are
+percentile bootstrap over sequences, or over stretches of a second where there are few.
 """
 
 import argparse

@@ -37,12 +37,17 @@ def main() -> None:
     parser.add_argument(
         "--without", nargs="*", default=[], help="settings of the network to turn off"
     )
+    parser.add_argument("--begin", type=Path, help="state to begin with")
+    parser.add_argument("--until", type=int, help="stop after this many steps")
+    parser.add_argument("--peak", type=float, default=hanet_mocap.PEAK)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     recipe = RECIPES[arguments.recipe](steps=arguments.steps)
     motion, body = read_clean_motion(arguments.motion), load_body("marey-h", mesh="light")
     off = dict.fromkeys(arguments.without, False)
-    options = replace(recipe.train, network=replace(recipe.train.network, **off))
+    options = replace(
+        recipe.train, peak=arguments.peak, network=replace(recipe.train.network, **off)
+    )
     learned = set(motion.subject) - {
         *hanet_mocap.TEST,
         *hanet_mocap.VALIDATION,
@@ -58,6 +63,8 @@ def main() -> None:
         ),
         progress=_say if sys.stdout.isatty() else lambda *_: None,
         tensorboard=arguments.tensorboard,
+        begin=arguments.begin,
+        until=arguments.until,
     )
 
 

@@ -42,7 +42,7 @@ def complete_points(
     absent = tuple(name for name, found in own.items() if found is None)
     result = {name: found for name, found in own.items() if found is not None}
     for side in ("left", "right"):
-        for name, place in _foot(result, side).items():
+        for name, place in _foot(rows | result, side).items():
             result.setdefault(name, place)
     for name in absent:
         if name not in result:

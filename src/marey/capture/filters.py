@@ -24,17 +24,23 @@ FilterName = Literal["gaussian", "savgol", "one-euro"]
 class FilterOptions:
     """Settings of the three; those for metres were tuned on training pairs (docs/refine.md)."""
 
-    gaussian_s: float = 0.04
+    gaussian_s: float = 0.065
     """Spread of the Gaussian, s."""
-    savgol_s: float = 0.3
+    savgol_s: float = 0.37
     """Length of the polynomial's window, s."""
-    savgol_order: int = 3
-    one_euro_cutoff: float = 1.5
+    savgol_order: int = 2
+    one_euro_cutoff: float = 2.0
     """Cut-off at rest, Hz."""
-    one_euro_beta: float = 2.0
+    one_euro_beta: float = 1.0
     """How much the cut-off rises with speed, Hz per unit and second."""
     one_euro_speed_cutoff: float = 1.0
     """Cut-off of the speed, Hz."""
+
+
+ROTATION_FILTERS = FilterOptions(
+    gaussian_s=0.1, savgol_s=0.5, savgol_order=2, one_euro_cutoff=1.5, one_euro_beta=0.0
+)
+"""Tuned likewise for columns of rotation matrices."""
 
 
 def filter_values(

@@ -6,7 +6,7 @@ brought there by name. What is outside the set (the way through the world, finge
 rigs) gets the classical filter, and the notes say so. What is missing stays missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any, Literal, get_args
@@ -18,7 +18,12 @@ from jaxtyping import Float
 from marey.assets import find_asset
 from marey.body.layouts import LAYOUTS
 from marey.capture._absent_points import complete_points
-from marey.capture.filters import FilterName, FilterOptions, filter_values
+from marey.capture.filters import (
+    ROTATION_FILTERS,
+    FilterName,
+    FilterOptions,
+    filter_values,
+)
 from marey.core import BodyMotion, Keypoints3D
 from marey.core.errors import InputError
 from marey.geometry.rotation import (
@@ -38,6 +43,8 @@ _NEEDED = tuple(
     for joint in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 )
 """Without these a skeleton is no body the network knows."""
+_BLOCK, _MARGIN = 3000, 240
+"""Frames refined at a time, and how many more are seen on either side: long takes need no more."""
 _CAMERA_TO_Z_UP = np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]])
 
 
@@ -49,6 +56,8 @@ class RefineSettings:
     fallback: FilterName = "gaussian"
     """The filter of what the network does not know."""
     filters: FilterOptions = field(default_factory=FilterOptions)
+    """For metres."""
+    rotation_filters: FilterOptions = ROTATION_FILTERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +104,7 @@ def refine_motion(motion: BodyMotion, settings: RefineSettings | None = None) ->
     if settings.method == "none" or len(motion.time) < 2:
         return RefinedMotion(motion=motion, notes={"method": "none"})
     rate = _rate(motion.time)
-    filtering = settings.fallback if settings.method == "hanet" else settings.method
+    filtering = _filter_of(settings)
     known = _known_joints(motion) if settings.method == "hanet" else 0
     notes: dict[str, Any] = {"method": settings.method}
     if settings.method == "hanet":
@@ -106,7 +115,10 @@ def refine_motion(motion: BodyMotion, settings: RefineSettings | None = None) ->
     for row in range(len(motion.people)):
         rotations = np.concatenate([root[row, :, None, :4], pose[row]], 1)
         network = _network("hanet-rotations") if known else None
-        turned = _refine_rotations(rotations, network, known, rate, filtering, settings.filters)
+        turned = np.empty_like(rotations)
+        for inner, outer in _blocks(len(rotations)):
+            part = _refine_rotations(rotations[outer], network, known, rate, settings)
+            turned[inner] = part[inner.start - outer.start :][: inner.stop - inner.start]
         root[row, :, :4], pose[row] = turned[:, 0], turned[:, 1:]
         root[row, :, 4:] = filter_values(
             root[row, :, 4:], filtering, rate=rate, options=settings.filters
@@ -131,8 +143,7 @@ def refine_points(points: Keypoints3D, settings: RefineSettings | None = None) -
     if settings.method == "none" or len(points.time) < 2:
         return RefinedPoints(points=points, notes={"method": "none"})
     rate, notes = _rate(points.time), {"method": settings.method}
-    filtering = settings.fallback if settings.method == "hanet" else settings.method
-    names = points.skeleton.keypoints
+    filtering, names = _filter_of(settings), points.skeleton.keypoints
     usable = settings.method == "hanet" and set(_NEEDED) <= set(names)
     outside: tuple[str, ...] = names
     position = np.where(points.valid[..., None], points.position, np.nan)
@@ -183,8 +194,7 @@ def _refine_rotations(
     network: HANet | None,
     known: int,
     rate: float,
-    filtering: FilterName,
-    filters: FilterOptions,
+    settings: RefineSettings,
 ) -> Float[np.ndarray, "T K 4"]:
     """Refine the first `known` rotations by the network and filter the others."""
     if not np.isfinite(quaternions).all(-1).any():
@@ -194,7 +204,8 @@ def _refine_rotations(
     if network is not None:
         refined = refine_sequence(network, columns[:, :known], fps=_network_rate(rate)).position
         smooth[:, :known] = np.where(np.isfinite(refined), refined, columns[:, :known])
-    smooth[:, known:] = _filter(columns[:, known:], filtering, rate, filters)
+    options = settings.rotation_filters
+    smooth[:, known:] = _filter(columns[:, known:], _filter_of(settings), rate, options)
     matrix = rotation6d_to_matrix(torch.from_numpy(smooth), layout="interleaved")
     result = matrix_to_quaternion(matrix).numpy()
     # Of the two signs, the one the input had.
@@ -202,6 +213,13 @@ def _refine_rotations(
     result = np.where(same, -result, result)
     missing = ~np.isfinite(quaternions).all(-1, keepdims=True)
     return np.where(missing, np.nan, result).astype(quaternions.dtype)
+
+
+def _blocks(length: int) -> Iterator[tuple[slice, slice]]:
+    """Yield blocks of frames, and each with what it needs to see on both sides."""
+    for start in range(0, length, _BLOCK):
+        stop = min(start + _BLOCK, length)
+        yield slice(start, stop), slice(max(start - _MARGIN, 0), min(stop + _MARGIN, length))
 
 
 def _to_columns(quaternions: Float[np.ndarray, "T K 4"]) -> Float[np.ndarray, "T K 6"]:
@@ -214,6 +232,11 @@ def _filter(
 ) -> Float[np.ndarray, "T K D"]:
     flat = filter_values(values.reshape(len(values), -1), name, rate=rate, options=options)
     return flat.reshape(values.shape)
+
+
+def _filter_of(settings: RefineSettings) -> FilterName:
+    method = settings.method
+    return settings.fallback if method in ("hanet", "none") else method
 
 
 def _known_joints(motion: BodyMotion) -> int:

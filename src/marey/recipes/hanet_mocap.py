@@ -26,7 +26,8 @@ POINTS = load_skeleton("coco-wholebody-133").keypoints[:23]
 
 FPS = 30.0
 WINDOW, INTERVAL = 49, 3
-STEPS = 2200
+STEPS = 1500
+PEAK = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +83,9 @@ def _recipe(
             network=network,
             schedule=Schedule(warmup_steps=steps // 20, total_steps=steps),
             loss=LossOptions(final=5.0),
-            velocity=5.0,
+            velocity=10.0,
             fast=fast,
+            peak=PEAK,
             start_from_input=True,
             seed=seed,
         ),

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -69,6 +69,18 @@ def load_state(path: Path, network: nn.Module, optimizer: Optimizer, *, identity
     _load_optimizer(optimizer, tensors)
     network.load_state_dict(_below("network.", tensors))
     return int(json.loads(metadata["step"]))
+
+
+def load_weights(path: Path, network: nn.Module) -> None:
+    """Put the weights of another training's state into a network.
+
+    Raises:
+        FormatError: If the file is damaged or of another network.
+    """
+    try:
+        network.load_state_dict(_below("network.", load_file(path)))
+    except (SafetensorError, OSError, RuntimeError) as error:
+        raise FormatError(f"the state {path} does not fit this network ({error})") from error
 
 
 def _load_optimizer(optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:

@@ -5,12 +5,13 @@ depends on the state before it and nothing else. The state is written whole ever
 steps; whatever ends the process, the same call goes on from there.
 """
 
+import hashlib
 import json
 import time as clock
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -25,12 +26,14 @@ from marey.models.hanet import (
     hanet_loss,
     sampled_frames,
 )
-from marey.train.checkpoint import load_state, save_state
+from marey.train.checkpoint import load_state, load_weights, save_state
 from marey.train.metrics_log import MetricsLog
 
 STATE = "state.safetensors"
+PEAK_SHARE = 0.02
 
 
+@runtime_checkable
 class Pairs(Protocol):
     """Draws batches of noisy and true windows; NaN in the truth counts nowhere."""
 
@@ -52,6 +55,9 @@ class TrainOptions:
     fast: float = 0.0
     """How much more the velocity term counts per unit and second of true speed of a joint: a fast
     moment is rare, and a network that flattens it would hardly lose by it."""
+    peak: float = 0.0
+    """Weight of the share of speed that the fastest `PEAK_SHARE` of a batch lose along their true
+    direction. Mean errors hardly notice it: to flatten a fast moment is the safest guess."""
     start_from_input: bool = False
     """Whether the output layers start at zero, so that training begins with the interpolated input
     and not with noise of the network's own; the released code draws them as all others."""
@@ -66,7 +72,7 @@ class TrainOptions:
 Validate = Callable[[HANet], dict[str, float]]
 
 
-def train(
+def train(  # noqa: PLR0913
     options: TrainOptions,
     pairs: Pairs,
     folder: Path,
@@ -75,6 +81,8 @@ def train(
     validate: Validate | None = None,
     progress: Progress = silent,
     tensorboard: bool = False,
+    begin: Path | None = None,
+    until: int | None = None,
 ) -> HANet:
     """Train, or go on with a training, and return the network in evaluation mode.
 
@@ -86,6 +94,8 @@ def train(
         validate: Measures the network now and then; its figures are logged.
         progress: Called after every step as stage `train`; listeners derive the time left.
         tensorboard: Whether to write figures for TensorBoard too.
+        begin: State of another training whose weights this one begins with.
+        until: Stop after this many steps of the schedule.
 
     Raises:
         InputError: If the folder holds another training.
@@ -99,19 +109,23 @@ def train(
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=1.0, weight_decay=options.weight_decay, amsgrad=True, fused=True
     )
+    if begin is not None:
+        data += " begins with " + hashlib.sha256(begin.read_bytes()).hexdigest()
+        load_weights(begin, network)
     identity = describe_training(options, data)
     state, done = folder / STATE, 0
     if state.exists():
         done = load_state(state, network, optimizer, identity=identity)
     log = MetricsLog(folder, step=done, tensorboard=tensorboard)
-    begin, total = clock.perf_counter(), options.schedule.total_steps
+    started, total = clock.perf_counter(), options.schedule.total_steps
+    total = total if until is None else min(until, total)
     recent: list[float] = []
     for step in range(done, total):
         recent.append(_step(options, network, optimizer, pairs, step))
         count = step + 1
         progress("train", count, total)
         if count % options.log_every == 0 or count == total:
-            seconds = (clock.perf_counter() - begin) / (count - done)
+            seconds = (clock.perf_counter() - started) / (count - done)
             figures = {"loss": sum(recent) / len(recent), "rate": options.schedule.rate(step)}
             log.write(count, figures | {"seconds_left": seconds * (total - count)})
             recent.clear()
@@ -175,7 +189,7 @@ def total_loss(
         options=options.loss,
         joint_channels=options.network.joint_channels,
     ).total
-    if not options.velocity:
+    if not options.velocity and not options.peak:
         return loss
     steps = clean.diff(dim=1)
     error = (final.diff(dim=1) - steps).nan_to_num().abs()
@@ -183,5 +197,23 @@ def total_loss(
         joints = steps.nan_to_num().unflatten(-1, (-1, options.network.joint_channels))
         speed = joints.norm(dim=-1, keepdim=True) * (options.network.fps or 1.0)
         error = (error.unflatten(-1, joints.shape[-2:]) * (1 + options.fast * speed)).flatten(-2)
-    # As in the paper's terms, the sum over channels of means over windows and frames.
-    return loss + options.velocity * error.sum() / error[..., 0].numel()
+    # As the paper's terms, a mean over windows, frames and channels.
+    loss = loss + options.velocity * error.mean()
+    if not options.peak:
+        return loss
+    return loss + options.peak * _lost_speed(final, clean, options.network.joint_channels)
+
+
+def _lost_speed(
+    final: Float[Tensor, "B L C"], clean: Float[Tensor, "B L C"], joint_channels: int
+) -> Float[Tensor, ""]:
+    """Return the share of speed lost (or won, likewise) at the fastest moments of the batch."""
+    ours, theirs = (
+        x.diff(dim=1).nan_to_num().unflatten(-1, (-1, joint_channels)).flatten(0, 2)
+        for x in (final, clean)
+    )
+    speed = theirs.norm(dim=-1)
+    fastest = speed.topk(max(round(PEAK_SHARE * len(speed)), 1)).indices
+    ours, theirs, speed = ours[fastest], theirs[fastest], speed[fastest]
+    along = (ours * theirs).sum(-1) / speed.clamp_min(1e-9)
+    return (speed - along).sum().abs() / speed.sum().clamp_min(1e-9)
