@@ -15,9 +15,11 @@ from marey.core import Clip, Take, load_skeleton
 from marey.core.errors import FormatError, InputError, OutputExistsError, ShapeError
 from marey.io import take as take_format
 from marey.io.take import read_run, read_take, write_take
-from tests.fixtures.golden_take import make_anna, make_robot, make_take, ramp
+from marey.io.video import read_frames
+from tests.fixtures.golden_take import TIME, make_anna, make_robot, make_take, ramp
 
-GOLDEN = Path(__file__).parents[1] / "fixtures" / "version-1.take"
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+GOLDEN = FIXTURES / "version-2.take"
 
 
 def assert_equal(found, expected, place="take"):
@@ -55,8 +57,9 @@ def test_every_member_survives(stored):
     assert_equal(read_take(stored, verify=True), make_take())
 
 
-def test_the_golden_take_of_version_1_reads_for_ever():
-    assert_equal(read_take(GOLDEN, verify=True), make_take())
+@pytest.mark.parametrize("version", [1, 2])
+def test_golden_takes_read_for_ever(version):
+    assert_equal(read_take(FIXTURES / f"version-{version}.take", verify=True), make_take())
 
 
 def test_the_golden_take_is_what_is_written_today(stored):
@@ -321,16 +324,16 @@ class TestDamage:
         self.refuse(stored, "does not say 'marey-take'")
 
     def test_newer_version(self, stored):
-        self.edit(stored, "version = 1", "version = 2")
-        self.refuse(stored, "version 2, newer than the 1 this marey reads")
+        self.edit(stored, "version = 2", "version = 3")
+        self.refuse(stored, "version 3, newer than the 2 this marey reads")
 
     @pytest.mark.parametrize("version", ["0", "true", "1.0", '"1"'])
     def test_no_version(self, stored, version):
-        self.edit(stored, "version = 1", f"version = {version}")
+        self.edit(stored, "version = 2", f"version = {version}")
         self.refuse(stored, "not the header of a take")
 
     def test_broken_toml(self, stored):
-        self.edit(stored, "version = 1", "version = = 1")
+        self.edit(stored, "version = 2", "version = = 2")
         self.refuse(stored, "not TOML")
 
     @pytest.mark.parametrize(
@@ -409,15 +412,36 @@ class TestDamage:
         self.refuse(stored, r"uses other\.npy without listing it")
 
 
-def test_old_versions_are_upgraded_step_by_step(stored, monkeypatch):
-    """Two invented upgrades: version 2 renames nothing, version 3 doubles the first cut."""
+def test_a_clip_without_a_video(tmp_path):
+    clip = Clip(path=None, size=(640, 480), time=TIME)
+    write_take(Take(time=TIME, clips=(clip,), people=(make_anna(),)), tmp_path / "a.take")
+    read = read_take(tmp_path / "a.take", verify=True)
+    assert read.clips[0].path is None
+    assert read.clips[0].size == (640, 480)
+    assert "path" not in tomllib.loads((tmp_path / "a.take/take.toml").read_text())["clips"][0]
+    with pytest.raises(InputError, match="without a video to look at"):
+        next(read_frames(read.clips[0]))
 
-    def to_3(header):
-        assert header["seen"] == 2
+
+def test_version_1_called_the_file_of_keypoints_a_video(tmp_path):
+    shutil.copytree(FIXTURES / "version-1.take", tmp_path / "a.take")
+    header = tmp_path / "a.take" / "take.toml"
+    with header.open("a") as file:
+        file.write('\n[provenance.import]\nfile = "left.mp4"\n')
+    first, second = read_take(tmp_path / "a.take").clips
+    assert first.path == Path("/recordings/front.mp4")
+    assert second.path is None
+
+
+def test_old_versions_are_upgraded_step_by_step(stored, monkeypatch):
+    """Two invented upgrades: version 3 renames nothing, version 4 doubles the first cut."""
+
+    def to_4(header):
+        assert header["seen"] == 3
         header["clips"][0]["cuts"] = [2 * cut for cut in header["clips"][0]["cuts"]]
         return header
 
-    monkeypatch.setattr(take_format, "VERSION", 3)
-    upgrades = {1: lambda header: header | {"seen": 2}, 2: to_3}
+    monkeypatch.setattr(take_format, "VERSION", 4)
+    upgrades = {2: lambda header: header | {"seen": 3}, 3: to_4}
     monkeypatch.setattr(take_format, "_UPGRADES", upgrades)
     assert read_take(stored).clips[0].cuts == (6,)

@@ -14,7 +14,9 @@ from marey.core.errors import InputError, NothingFoundError
 from marey.evaluate import pa_mpjpe
 from marey.io._whole_body import convert_points
 from marey.jobs.export import points_in_space
+from marey.jobs.info.recognize import describe_file
 from marey.jobs.options import SolveOptions
+from marey.jobs.report import write_report
 from marey.jobs.solve_keypoints import solve_keypoints
 from marey.synthetic.noise import PERFECT
 from marey.synthetic.scene import synthetic_scene
@@ -63,6 +65,16 @@ def test_a_body_falls_on_the_keypoints_of_a_file(scene, tmp_path, name):
     height = np.nanmax(seen.position[0, ..., 1]) - np.nanmin(seen.position[0, ..., 1])
     assert np.abs(root - middle).max() < 0.1 * height
     assert cameras.size.tolist() == [list(size)]
+    # The pictures have a size and a clock, and nothing is said of a video.
+    marey.write(solved.take, tmp_path / "a.take")
+    described = describe_file(tmp_path / "a.take")
+    (clip,) = next(table.rows for table in described.tables if table.name == "clips")
+    assert {fact.name: str(fact) for fact in clip}["path"] == "no video"
+    assert not described.warnings
+    with pytest.raises(NothingFoundError, match="needs a video, which this take has not; give one"):
+        marey.export(marey.read(tmp_path / "a.take"), tmp_path / "a.mp4")
+    page = write_report(tmp_path / "a.take", tmp_path / "a.html").read_text()
+    assert "is not where it was" not in page
 
 
 def test_exact_points_of_one_camera_give_the_motion_back(tmp_path):

@@ -121,7 +121,7 @@ def find_people(
         followed = tracker.finish(clip.frame_rate)
     if not followed:
         raise NothingFoundError(
-            f"no people were found in {clip.path.name}; check that someone is visible and at least "
+            f"no people were found in {clip.name}; check that someone is visible and at least "
             f"{options.track.min_height:.0f} px tall, or give a stronger detector with --detector"
         )
     time = np.array(times, np.float64)
@@ -135,7 +135,7 @@ def _miss_frames(clip: Clip, num_seen: int) -> Iterator[str]:
     missing = clip.num_frames - num_seen
     if missing > 0:
         yield (
-            f"{clip.path.name} is damaged: {missing} of its {clip.num_frames} frames could not be "
+            f"{clip.name} is damaged: {missing} of its {clip.num_frames} frames could not be "
             "decoded; copy or export it again"
         )
 
@@ -207,7 +207,7 @@ def fit_people(
             progress=progress,
         )
     with timings.measure("world"), torch.inference_mode():
-        world = find_world_of(archive, body=body, name=seen.clip.path.name)
+        world = find_world_of(archive, body=body, name=seen.clip.name)
         people = tuple(
             replace(person, motion=motion and to_world(body, motion, world))
             for person, motion in zip(seen.people, archive.motions, strict=True)
@@ -226,7 +226,7 @@ def make_camera(clip: Clip, view: PinholeView, world: World) -> Cameras:
     K = np.array([[view.focal, 0, view.centre[0]], [0, view.focal, view.centre[1]], [0, 0, 1]])
     pose: Float[np.ndarray, 7] = world.T_cam_world()
     return Cameras(
-        names=(clip.path.stem,),
+        names=("camera" if clip.path is None else clip.path.stem,),
         model="pinhole",
         K=K[None].astype(np.float32),
         distortion=np.zeros((1, 0), np.float32),

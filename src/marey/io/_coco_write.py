@@ -72,8 +72,9 @@ def _describe_image(take: Take, view: int, frame: int) -> dict[str, Any]:
         return image | {"file_name": f"{frame:06d}.jpg"}
     clip = take.clips[view]
     width, height = clip.size
+    stem = "" if clip.path is None else f"{clip.path.stem}_"
     return image | {
-        "file_name": f"{clip.path.stem}_{frame:06d}.jpg",
+        "file_name": f"{stem}{frame:06d}.jpg",
         "width": width,
         "height": height,
     }

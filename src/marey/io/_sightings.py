@@ -64,8 +64,8 @@ def build_take(
 ) -> Take:
     """Gather sightings into people over spans of frames.
 
-    A clip's size is kept under the name of the file of keypoints itself, as long as no video is
-    attached. Where a person has no box, it is drawn around the keypoints.
+    The clip has a size and a clock but no path, as long as no video is attached. A person without a
+    box has one drawn around the keypoints.
 
     Args:
         sightings: Everyone in every frame.
@@ -92,7 +92,7 @@ def build_take(
         person, track = _gather(name, rows[name], skeleton, time, view)
         people.append(person)
         tracks.append(track)
-    clip = () if view.size is None else (Clip(path=view.path, size=view.size, time=time),)
+    clip = () if view.size is None else (Clip(path=None, size=view.size, time=time),)
     return Take(
         time=time,
         clips=clip,

@@ -71,8 +71,8 @@ class PartsReader:
         self._rigs = {key: _read_rig(table) for key, table in rigs.items()}
 
     def read_clip(self, row: Table, home: Path, verify: bool) -> Clip:
-        path = home / _text(row["path"])
-        if verify and "sha256" in row and path.exists():
+        path = home / _text(row["path"]) if "path" in row else None
+        if verify and path is not None and "sha256" in row and path.exists():
             found = describe_source(path)
             if found.get("sha256") != row["sha256"]:
                 raise FormatError(f"{path} is not the clip the take was made from; restore it")

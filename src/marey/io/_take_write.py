@@ -50,7 +50,7 @@ def describe_take(take: Take, files: FileList, *, home: Path) -> Table:
 
 def name_views(take: Take) -> list[str]:
     """Return the names of a take's views that serve as file names."""
-    names = [clip.path.stem for clip in take.clips]
+    names = ["" if clip.path is None else clip.path.stem for clip in take.clips]
     if take.cameras is not None:
         names = [*take.cameras.names]
     count = max(len(take.clips), len(take.tracks), *(len(p.keypoints2d) for p in take.people), 0)
@@ -60,10 +60,8 @@ def name_views(take: Take) -> list[str]:
 
 def describe_clip(clip: Clip, files: FileList, time_name: str, home: Path) -> Table:
     """Write a clip's clock and return the table that describes the clip."""
-    path, parent = clip.path.resolve(), home.resolve()
-    inside = path.is_relative_to(parent)
     return {
-        "path": (path.relative_to(parent) if inside else path).as_posix(),
+        "path": None if clip.path is None else _name_path(clip.path.resolve(), home.resolve()),
         "size": list(clip.size),
         "time": files.add_time(time_name, clip.time),
         "cuts": list(clip.cuts),
@@ -71,8 +69,12 @@ def describe_clip(clip: Clip, files: FileList, time_name: str, home: Path) -> Ta
         "first": clip.first or None,
         "step": clip.step if clip.step > 1 else None,
         "warnings": list(clip.warnings) or None,
-        **describe_source(clip.path),
+        **({} if clip.path is None else describe_source(clip.path)),
     }
+
+
+def _name_path(path: Path, home: Path) -> str:
+    return (path.relative_to(home) if path.is_relative_to(home) else path).as_posix()
 
 
 def write_cameras(cameras: Cameras, files: FileList) -> str:

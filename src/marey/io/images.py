@@ -105,7 +105,7 @@ def read_image_frames(
     images = list_images(clip.video) if clip.video.is_dir() else [clip.video]
     if len(images) != clip.num_frames:
         raise FormatError(
-            f"the folder {clip.video} held {clip.num_frames} images when it was described and holds "
+            f"the folder {clip.path} held {clip.num_frames} images when it was described and holds "
             f"{len(images)} now; start again"
         )
     for index in frames:

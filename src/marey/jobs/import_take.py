@@ -94,7 +94,7 @@ def attach_clip(take: Take, clip: Clip) -> Take:
         return replace(take, clips=(clip,))
     if len(take.time) > clip.num_frames:
         raise InputError(
-            f"there are {len(take.time)} frames in the file, but {clip.path.name} has only "
+            f"there are {len(take.time)} frames in the file, but {clip.name} has only "
             f"{clip.num_frames}; give the video they were made of"
         )
     time = clip.time[: len(take.time)]

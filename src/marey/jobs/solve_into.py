@@ -141,7 +141,7 @@ def solve_into(
     view, body = choose_view(clip, options), load_body(options.body)
     run = _Run(
         clip=clip,
-        digest=describe_source(clip.path)["sha256"],
+        digest=describe_source(clip.video)["sha256"],
         options=options,
         capture=capture_options(options),
         view=view,
@@ -199,7 +199,7 @@ def _solve(run: _Run, workspace: Workspace, begin: float, *, overwrite: bool) ->
         run.progress("people", length, length)
     archive = _fit(run, workspace, people)
     with run.timings.measure("world"), torch.inference_mode():
-        world = find_world_of(archive, body=run.body, name=run.clip.path.name)
+        world = find_world_of(archive, body=run.body, name=run.clip.name)
     scratch, name = workspace.scratch / "world", _body_name(run.options)
 
     def place(number: int) -> BodyMotion | None:

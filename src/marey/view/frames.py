@@ -46,7 +46,7 @@ def check_clip_size(take: Take, clip: Clip, *, view: int = 0) -> None:
         size = take.clips[view].size
     if size is not None and clip.size != size:
         raise InputError(
-            f"{clip.path.name} is {clip.size[0]}x{clip.size[1]} px, but the take was made from "
+            f"{clip.name} is {clip.size[0]}x{clip.size[1]} px, but the take was made from "
             f"pictures of {size[0]}x{size[1]} px; give the video that it was made from"
         )
 

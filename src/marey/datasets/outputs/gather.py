@@ -58,7 +58,7 @@ def build_take(
     seen = sorted(seen, key=lambda each: (int(each.frame.min()), each.name))
     people = tuple(_lay_out(each, time, options.body, view.path) for each in seen)
     size = view.size or options.size
-    clips = () if size is None else (Clip(path=view.path, size=size, time=time),)
+    clips = () if size is None else (Clip(path=None, size=size, time=time),)
     described: dict[str, Any] = {"file": view.path.name, "format": view.format, "clock": origin}
     if note:
         described["axes"] = note

@@ -51,7 +51,7 @@ def describe_npy(path: Path) -> Description:
 def describe_as_take(path: Path, kind: str, take: Take) -> Description:
     """Describe a file by the take that was read from it."""
     # A file that states the size of its pictures stands in for the clip that it does not name.
-    size = [say_size(clip.size) for clip in take.clips if clip.path == path]
+    size = [say_size(clip.size) for clip in take.clips if clip.path is None]
     facts = (*size, *say_take(take), *say_provenance(take.provenance), say_file_size(path))
     tables = tabulate_take(replace(take, clips=()) if size else take)
     return Description(path=path, kind=kind, facts=facts, tables=tables)

@@ -78,9 +78,9 @@ def _draw(
 ) -> tuple[tuple[Poster, ...], str, bool]:
     """Return pictures, why there are none, and whether the camera seems to move."""
     moments = choose_moments(people, len(take.time))
-    own = take.clips[0] if take.clips else None
-    if clip is None and own is not None and not own.path.exists():
-        reason = f"the video {own.path.name} is not where it was; say where it is with --video"
+    own = next((own for own in take.clips[:1] if own.path is not None), None)
+    if clip is None and own is not None and not own.video.exists():
+        reason = f"the video {own.name} is not where it was; say where it is with --video"
         return (), reason, False
     source = clip or own
     if source is None:

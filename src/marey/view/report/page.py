@@ -84,7 +84,8 @@ def _header(report: Report) -> Markup:
     else:
         facts.append(count(len(time), "frame"))
     for clip in take.clips:
-        facts.append(f"{clip.path.name}, {clip.size[0]} {TIMES} {clip.size[1]} px")
+        name = "no video" if clip.path is None else clip.path.name
+        facts.append(f"{name}, {clip.size[0]} {TIMES} {clip.size[1]} px")
     finished = report.run.get("finished")
     if isinstance(finished, str):
         facts.append(f"made {finished[:16].replace('T', ' ')}")
