@@ -15,7 +15,7 @@ from tests.evaluate.worlds import change, make_truth
 ASKED = (
     *("3dpw", "h36m-p1", "h36m-p2", "mpi-inf-3dhp", "aist++", "emdb-1", "emdb-2", "humaneva"),
     *("hardmo", "hardmo-foot", "hardmo-hand", "lsp-extended", "sub-jhmdb", "posetrack"),
-    *("harmony4d", "shelf", "campus", "panoptic"),
+    *("harmony4d", "shelf", "campus", "panoptic", "takes"),
 )
 
 

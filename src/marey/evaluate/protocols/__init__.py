@@ -7,10 +7,12 @@ from marey.evaluate.protocols.contact import CONTACT
 from marey.evaluate.protocols.crowds import CROWDS
 from marey.evaluate.protocols.hardmo import HARDMO
 from marey.evaluate.protocols.images import IMAGES
+from marey.evaluate.protocols.takes import TAKES
 from marey.evaluate.protocols.world import WORLD
 
 PROTOCOLS: dict[str, Protocol] = {
-    protocol.name: protocol for protocol in (*BODIES, *WORLD, *HARDMO, *IMAGES, *CONTACT, *CROWDS)
+    protocol.name: protocol
+    for protocol in (*BODIES, *WORLD, *HARDMO, *IMAGES, *CONTACT, *CROWDS, *TAKES)
 }
 
 
