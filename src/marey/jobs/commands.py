@@ -68,6 +68,10 @@ def solve_video(
         )
     _say_solved(done, talk)
     _say_faults(target, talk)
+    if options.face:
+        from marey.jobs.faces import say_faces
+
+        _note_to(talk)(say_faces(target))
 
 
 def solve_many_videos(task: ManyVideos, *, options: SolveOptions, talk: Talk) -> None:

@@ -86,7 +86,7 @@ def solve_with_timings(
     if options.refine != "none":
         with timings.measure("refine"):
             take = refine_solved(take, options)
-    take = replace(_name_body(take, options.body), provenance=stages)
+    take = replace(name_body(take, options.body), provenance=stages)
     total = clock.perf_counter() - begin
     return Solved(take=take, run=describe_run(timings, total, num_frames=len(take.time)))
 
@@ -127,7 +127,7 @@ def capture_options(options: SolveOptions) -> CaptureOptions:
     )
 
 
-def _name_body(take: Take, source: str) -> Take:
+def name_body(take: Take, source: str) -> Take:
     """Let the motions name the user's own body by its path, so that exports can load it again."""
     if not Path(source).suffix:
         return take

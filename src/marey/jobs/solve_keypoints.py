@@ -14,7 +14,7 @@ from marey.core.progress import Progress, silent
 from marey.jobs.import_take import import_take
 from marey.jobs.options import SolveOptions
 from marey.jobs.readers import Size
-from marey.jobs.solve import Solved, _name_body, choose_view, describe_run, refine_solved
+from marey.jobs.solve import Solved, choose_view, describe_run, name_body, refine_solved
 from marey.jobs.stages import describe_refine
 
 USED = ("fov_deg", "focal_px", "body", "refine")
@@ -80,7 +80,7 @@ def solve_keypoints(
     }
     if options.refine != "none":
         stages["refine"] = describe_refine(options.refine)
-    solved = replace(_name_body(solved, options.body), clips=(clip,), provenance=stages)
+    solved = replace(name_body(solved, options.body), clips=(clip,), provenance=stages)
     return Solved(
         take=solved,
         run=describe_run(timings, clock.perf_counter() - begin, num_frames=len(solved.time)),
