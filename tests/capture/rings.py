@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from marey.capture.fit_views import ViewsOfPerson
 from marey.capture.triangulate import TriangulatedKeypoints
+from marey.capture.view_data import ViewsOfPerson
 from marey.core import Keypoints2D
 
 

@@ -1,5 +1,7 @@
 """A body fitted to a person seen by several cameras."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -26,12 +28,16 @@ def scene(body: Body) -> SyntheticScene:
 
 
 def _joints(body: Body, motion: BodyMotion, person: int = 0) -> np.ndarray:
+    return _points(body, motion, body.joint_names[:22], person)
+
+
+def _points(body: Body, motion: BodyMotion, names: tuple[str, ...], person: int = 0) -> np.ndarray:
     posed = body.pose(
         torch.as_tensor(motion.shape[person]),
         torch.as_tensor(motion.T_world_root[person]),
         torch.as_tensor(motion.R_parent_joint[person]),
     )
-    return body.landmark_positions(posed, body.joint_names[:22]).numpy()
+    return body.landmark_positions(posed, names).numpy()
 
 
 def test_perfect_views_give_the_motion(body: Body):
@@ -44,6 +50,26 @@ def test_perfect_views_give_the_motion(body: Body):
     off = np.linalg.norm(_joints(body, fit.motion) - _joints(body, scene.motion), axis=-1)
     # What remains is the pose prior's say where keypoints leave a twist open.
     assert off.mean() < 0.008
+
+
+def test_fingers_follow_their_keypoints(body: Body):
+    scene = synthetic_scene(
+        body, "walk", num_frames=8, cameras=make_cameras(6, distance=3.0), noise=PERFECT, seed=6
+    )
+    found = triangulate_keypoints(scene.keypoints2d, scene.cameras)
+    fit = fit_views(body, person_of(scene.keypoints2d, found), scene.cameras)
+    assert fit is not None
+    tips = tuple(f"left_{finger}3" for finger in ("index", "middle", "ring", "pinky"))
+    off = _points(body, fit.motion, tips) - _points(body, scene.motion, tips)
+    curled = np.linalg.norm(off, axis=-1).mean()
+    straight = fit.motion.R_parent_joint.copy()
+    fingers = [body.rig.index(name) for name in body.rig.joints if name[-1] in "123"]
+    fingers = [row for row in fingers if "spine" not in body.rig.joints[row]]
+    straight[:, :, fingers] = [1.0, 0.0, 0.0, 0.0]
+    unbent = replace(fit.motion, R_parent_joint=straight)
+    off = _points(body, unbent, tips) - _points(body, scene.motion, tips)
+    assert curled < 0.008
+    assert curled < 0.6 * np.linalg.norm(off, axis=-1).mean()
 
 
 def test_noisy_views_are_met_better_than_by_their_points(body: Body, scene: SyntheticScene):

@@ -7,7 +7,8 @@ The three stages of Harmony4D's mesh fit (supplement, Table 1; collisions apart)
    their points. A regressor's estimate can take the place of this guess (`first`).
 2. One shape: the lengths of limbs, which no pose changes, then shape and poses of a sample of
    frames together (Schur complement).
-3. All poses: every frame on its own, then the sequence with an acceleration prior.
+3. All poses: every frame on its own, then the sequence with an acceleration prior; wrists and
+   fingers afterwards with the body held, where the keypoints have hands.
 
 Measurements are the image points of all views under their own sigmas, which contain the rays of
 points that one view alone sees, and the triangulated, refined points, which know where a point is
@@ -24,12 +25,13 @@ from torch import Tensor
 
 from marey.body import Body
 from marey.capture.fit_body import FitOptions
+from marey.capture.hands_in_views import SolvedHands, solve_hands_in_views
 from marey.capture.spans import bridge_gaps
-from marey.core import BodyMotion, Cameras, Skeleton
+from marey.capture.view_data import ViewData, ViewsOfPerson, lay_out
+from marey.core import BodyMotion, Cameras
 from marey.core.scratch import Scratch
 from marey.fit.chain import Chain, Pose, exp_so3
 from marey.fit.chains import body_chain, cut_chain
-from marey.fit.costs import PointAnchor
 from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
 from marey.fit.initial import initial_pose, procrustes_rotation
 from marey.fit.learned_prior import load_learned_prior
@@ -38,7 +40,6 @@ from marey.fit.limits import rotation_prior
 from marey.fit.problem import Problem, pose_columns
 from marey.fit.sequence import Smoothness
 from marey.fit.tree import place_fast
-from marey.fit.views import Rays, ViewReprojection, make_rays
 from marey.fit.windows import WindowOptions, allocate_poses, solve_single, solve_windows
 from marey.geometry.rotation import matrix_to_quaternion
 
@@ -53,8 +54,6 @@ _BRIDGED_CONFIDENCE = 0.1
 _LIMBS = ("knee", "ankle", "elbow", "wrist")
 """Lower joints of the limbs whose length no pose changes."""
 _LIMB_SIGMA_M = 0.01
-_MIN_POINT_SIGMA_M, _FILLED_SIGMA_M = 0.005, 0.05
-_MIN_PIXEL_SIGMA = 0.5
 _SHAPE_FRAMES = 48
 _INDEPENDENT_FRAMES = 3.0
 """What a detector calls a hip is not where a rig's hip turns, in every frame and view alike: many
@@ -64,24 +63,6 @@ _TRUNK = ("spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_co
 FirstPoses = Callable[[Chain, Float[Tensor, "T K 3"]], Pose]
 """A guess of all poses from the points of a chain, NaN where missing: closed-form, or a network's
 answer laid out for the chain."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ViewsOfPerson:
-    """What is known of one person over T frames."""
-
-    skeleton: Skeleton
-    time: Float[np.ndarray, "T"]
-    points: Float[np.ndarray, "T K 3"]
-    """Triangulated and refined, m; NaN where missing."""
-    point_sigma: Float[np.ndarray, "T K"]
-    """m; NaN where a point was filled in."""
-    image: Float[np.ndarray, "C T K 2"]
-    """px; NaN where missing."""
-    image_sigma: Float[np.ndarray, "C T K"]
-    """px"""
-    counts: Bool[np.ndarray, "C T K"]
-    """Image points that are believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,67 +101,20 @@ def fit_views(
     whole = body_chain(body)
     seen = tuple(name for name in whole.points if name in person.skeleton.keypoints)
     chain = cut_chain(body, whole.joints, seen)
-    data = _lay_out(chain, person, cameras)
+    data = lay_out(chain, person, cameras)
     observed = _observe_core(chain, data)
     if not observed.any():
         return None
     solved = bridge_gaps(observed, person.time, max_gap=options.max_gap)
     with torch.inference_mode():
         poses = _solve(chain, data, person.time, observed, solved, options, first or guess_poses)
-        motion = _to_motion(body, chain, poses, person, name, observed, solved, data)
+        hands = solve_hands_in_views(body, chain, poses, person, cameras, solved=solved)
+        motion = _to_motion(body, chain, poses, hands, person, name, observed, solved, data)
         residual = _measure(chain, poses, person)
     return ViewsFit(motion=motion, residual=residual)
 
 
-@dataclass(frozen=True, slots=True)
-class _Data:
-    """Measurements in the order of a chain's points."""
-
-    rays: Rays
-    image: Float[Tensor, "T C K 2"]
-    image_weight: Float[Tensor, "T C K"]
-    points: Float[Tensor, "T K 3"]
-    """NaN where missing."""
-    point_weight: Float[Tensor, "T K"]
-
-    def costs(self, frames: Tensor | slice) -> tuple[ViewReprojection, PointAnchor]:
-        """Return what some frames should satisfy."""
-        num_points = self.points.shape[1]
-        return (
-            ViewReprojection(
-                observed=self.image[frames],
-                weight=self.image_weight[frames],
-                rays=self.rays[frames],
-            ),
-            PointAnchor(
-                point=torch.arange(num_points),
-                target=torch.nan_to_num(self.points[frames]),
-                weight=self.point_weight[frames].unsqueeze(-1).expand(-1, -1, 3),
-                kernel="geman-mcclure",
-            ),
-        )
-
-
-def _lay_out(chain: Chain, person: ViewsOfPerson, cameras: Cameras) -> _Data:
-    columns = [person.skeleton.index(name) for name in chain.points]
-    image = np.moveaxis(person.image[:, :, columns], 0, 1)
-    sigma = np.moveaxis(person.image_sigma[:, :, columns], 0, 1)
-    counts = np.moveaxis(person.counts[:, :, columns], 0, 1) & np.isfinite(image).all(-1)
-    weight = np.where(counts, 1 / np.maximum(np.nan_to_num(sigma, nan=np.inf), _MIN_PIXEL_SIGMA), 0)
-    points, spread = person.points[:, columns], person.point_sigma[:, columns]
-    known = np.isfinite(points).all(-1)
-    # Image points say it better where there are any; the point stands in for them elsewhere.
-    believed = np.maximum(np.nan_to_num(spread, nan=_FILLED_SIGMA_M), _MIN_POINT_SIGMA_M)
-    return _Data(
-        rays=make_rays(cameras),
-        image=torch.from_numpy(np.nan_to_num(image).astype(np.float32)),
-        image_weight=torch.from_numpy(weight.astype(np.float32)),
-        points=torch.from_numpy(points.astype(np.float32)),
-        point_weight=torch.from_numpy(np.where(known, 1 / believed, 0.0).astype(np.float32)),
-    )
-
-
-def _observe_core(chain: Chain, data: _Data) -> Bool[np.ndarray, "T"]:
+def _observe_core(chain: Chain, data: ViewData) -> Bool[np.ndarray, "T"]:
     rows = [chain.points.index(name) for name in CORE if name in chain.points]
     known = torch.isfinite(data.points[:, rows]).all(-1).sum(1) >= min(_MIN_CORE, len(rows))
     return (known & (data.image_weight[:, :, rows] > 0).flatten(1).any(1)).numpy()
@@ -221,7 +155,7 @@ def _turn_of_all(chain: Chain, points: Float[Tensor, "B K 3"]) -> Float[Tensor, 
 
 def _solve(
     chain: Chain,
-    data: _Data,
+    data: ViewData,
     time: Float[np.ndarray, "T"],
     observed: Bool[np.ndarray, "T"],
     solved: Bool[np.ndarray, "T"],
@@ -253,7 +187,7 @@ def _solve(
 def _find_shape(
     problem_of: Callable[[Tensor | slice], Problem],
     guess: Pose,
-    data: _Data,
+    data: ViewData,
     observed: Bool[np.ndarray, "T"],
 ) -> Float[Tensor, "S"]:
     """Find one shape from frames that are well seen and spread over the recording."""
@@ -270,7 +204,7 @@ def _find_shape(
     return solve_shared_shape(joint, first.pose, iterations=12).pose.shape[0]
 
 
-def _shape_of_limbs(chain: Chain, data: _Data) -> Float[Tensor, "S"]:
+def _shape_of_limbs(chain: Chain, data: ViewData) -> Float[Tensor, "S"]:
     """Find the shape whose limbs are as long as the points say (Table 1, stage 2)."""
     lower = [f"{side}_{part}" for part in _LIMBS for side in ("left", "right")]
     lower = [name for name in lower if name in chain.points and name in chain.joints]
@@ -316,15 +250,16 @@ def _smoothness(chain: Chain, options: FitOptions) -> Smoothness:
     )
 
 
-def _to_motion(
+def _to_motion(  # noqa: PLR0913, PLR0917
     body: Body,
     chain: Chain,
     poses: Pose,
+    hands: SolvedHands,
     person: ViewsOfPerson,
     name: str,
     observed: Bool[np.ndarray, "T"],
     solved: Bool[np.ndarray, "T"],
-    data: _Data,
+    data: ViewData,
 ) -> BodyMotion:
     num_frames, joints = len(poses), body.rig.joints
     rotation = np.zeros((num_frames, len(joints), 4), np.float32)
@@ -332,6 +267,8 @@ def _to_motion(
     quaternion = matrix_to_quaternion(poses.rotation).numpy()
     for row, joint in enumerate(chain.joints[1:], start=1):
         rotation[:, joints.index(joint)] = quaternion[:, row]
+    for joint, turn in hands.items():
+        rotation[:, joints.index(joint)] = matrix_to_quaternion(turn).numpy()
     rotation[~solved] = np.nan
     root = np.concatenate([quaternion[:, 0], poses.translation.numpy()], 1)
     # The share of core keypoints that two views or more agree on.

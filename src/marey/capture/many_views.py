@@ -20,7 +20,7 @@ from marey.capture.common_clock import (
 )
 from marey.capture.duplicates import suppress_duplicates
 from marey.capture.fit_body import FitOptions
-from marey.capture.fit_views import ViewsFit, ViewsOfPerson, fit_views
+from marey.capture.fit_views import ViewsFit, fit_views
 from marey.capture.limbs import find_limbs
 from marey.capture.people import name_people
 from marey.capture.pipeline import Seen, Timings
@@ -31,6 +31,7 @@ from marey.capture.triangulate import (
     TriangulatedKeypoints,
     triangulate_keypoints,
 )
+from marey.capture.view_data import ViewsOfPerson
 from marey.capture.view_quality import ViewQuality, judge_views
 from marey.core import Cameras, Keypoints2D, Keypoints3D, Person, Take, Tracks
 from marey.core.errors import InputError, NothingFoundError

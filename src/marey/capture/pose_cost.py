@@ -12,8 +12,8 @@ which differs; both are settings here. With y the points, lambda the lengths of 
 Bars are norms over all limbs or coordinates of a frame on the left, of one limb or point on the
 right. The supplement gives no formula for the anchor, which it calls L_reg; a norm like the other
 three is our reading. Norms have a corner at zero, where both settings have their minimum in most
-limbs: |x| becomes sqrt(x^2 + e^2) with e shrinking from centimetres to micrometres, each solved by
-L-BFGS from the one before.
+limbs: |x| becomes sqrt(x^2 + e^2) with e shrinking from a centimetre to a tenth of a millimetre,
+each solved by L-BFGS from the one before.
 """
 
 from dataclasses import dataclass, fields
@@ -27,7 +27,7 @@ from marey.capture.limbs import Names, find_limb_pairs, find_limbs
 from marey.core import Skeleton
 
 Setting = Literal["paper", "reference"]
-_CORNERS_M = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 1e-6)
+_CORNERS_M = (1e-2, 1e-3, 1e-4)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
