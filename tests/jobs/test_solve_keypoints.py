@@ -132,6 +132,15 @@ def test_a_picture_of_unknown_size_cannot_be_fitted(tmp_path):
         solve_keypoints(tmp_path / "a.openpose")
 
 
+def test_a_part_of_the_keypoints(scene, tmp_path):
+    marey.export(scene, tmp_path / "a.json")
+    options = SolveOptions(start="0.05", every=2)
+    solved = solve_keypoints(tmp_path / "a.json", options=options).take
+    np.testing.assert_allclose(solved.time, scene.time[3::2], atol=1e-6)
+    assert solved.provenance["import"]["start_s"] == 0.05
+    assert solved.provenance["import"]["every"] == 2
+
+
 def test_options_of_the_networks_have_no_use(tmp_path):
     marey.export(make_take(), tmp_path / "a.json")
     with pytest.raises(InputError, match="--far-people has no use with --keypoints"):

@@ -11,13 +11,15 @@ from marey.capture.pipeline import CaptureOptions, Seen, Timings, fit_people
 from marey.core import Tracks
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
+from marey.jobs.cut_take import cut_take
 from marey.jobs.import_take import import_take
+from marey.jobs.moments import parse_moment
 from marey.jobs.options import SolveOptions
 from marey.jobs.readers import Size
 from marey.jobs.solve import Solved, choose_view, describe_run, name_body, refine_solved
 from marey.jobs.stages import describe_refine
 
-USED = ("fov_deg", "focal_px", "body", "refine")
+USED = ("start", "end", "every", "fov_deg", "focal_px", "body", "refine")
 """Options that do not concern the networks."""
 
 
@@ -51,6 +53,8 @@ def solve_keypoints(
     _check_options(options)
     begin, timings = clock.perf_counter(), Timings()
     take = import_take(keypoints, video=video, frame_rate=frame_rate, size=size)
+    part = _choose_part(options)
+    take = cut_take(take, start=part.get("start_s"), end=part.get("end_s"), every=options.every)
     people = tuple(prepare_person(person) for person in take.people if person.keypoints2d)
     if not people:
         raise NothingFoundError(f"{keypoints} holds no keypoints in images, which a fit needs")
@@ -72,7 +76,7 @@ def solve_keypoints(
         timings=timings,
     )
     solved = refine_solved(solved, options)
-    described = take.provenance.get("import", {"file": Path(keypoints).name})
+    described = {**take.provenance.get("import", {"file": Path(keypoints).name}), **part}
     stages = {
         "marey": {"version": marey.__version__},
         "import": described,
@@ -85,6 +89,18 @@ def solve_keypoints(
         take=solved,
         run=describe_run(timings, clock.perf_counter() - begin, num_frames=len(solved.time)),
     )
+
+
+def _choose_part(options: SolveOptions) -> dict[str, float]:
+    """Return which frames are wanted, as the provenance names it; empty for all."""
+    if options.every < 1:
+        raise InputError(f"--every must be at least 1, got {options.every}")
+    moments = {
+        f"{name}_s": parse_moment(text, f"--{name}")
+        for name, text in (("start", options.start), ("end", options.end))
+        if text is not None
+    }
+    return {**moments, **({"every": options.every} if options.every > 1 else {})}
 
 
 def _check_options(options: SolveOptions) -> None:
