@@ -1,5 +1,6 @@
 """Writing whole files or none: what a death leaves is removed, what lives is left alone."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from marey.core.errors import OutputExistsError
-from marey.core.files import atomic_folder, atomic_path
+from marey.core.files import atomic_folder, atomic_path, move_into_place
 
 WRITE = """
 import sys
-from marey.core.files import atomic_folder, atomic_path
+from marey.core.files import atomic_folder, atomic_path, move_into_place
 place = atomic_folder if sys.argv[2] == "folder" else atomic_path
 with place(sys.argv[1], overwrite=True) as temporary:
     (temporary / "part" if sys.argv[2] == "folder" else temporary).write_text("half")
@@ -107,3 +108,28 @@ def test_many_writers_of_one_target_at_once(tmp_path):
     assert [run.wait() for run in runs] == [0] * 4
     assert names(tmp_path) == ["o.txt"]
     assert target.read_text() == "whole"
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+@pytest.mark.parametrize("other_disk", [False, True])
+def test_a_finished_place_gets_its_name(tmp_path, monkeypatch, kind, other_disk):
+    source, target = tmp_path / "part" / "o.x", tmp_path / "o.x"
+    source.parent.mkdir()
+    for place in (source, target):
+        write(place, kind)
+    (target / "old" if kind == "folder" else target).write_text("old")
+    work = os.replace
+
+    def replace(one, other):
+        if other_disk and Path(one) == source:
+            raise OSError(errno.EXDEV, "on another disk")
+        work(one, other)
+
+    monkeypatch.setattr(os, "replace", replace)
+    move_into_place(source, target)
+    assert names(source.parent) == []
+    assert names(tmp_path) == ["o.x", "part"]
+    if kind == "folder":
+        assert names(target) == ["whole"]
+    else:
+        assert target.read_text() == "whole"
