@@ -15,7 +15,6 @@ from typing import Any
 
 from marey.core.errors import InputError
 from marey.core.files import atomic_path
-from marey.io._take_files import HEADER
 from marey.jobs.export import check_export
 from marey.jobs.files import refuse_existing
 from marey.jobs.workspace import find_part, is_unfinished
@@ -62,6 +61,8 @@ def check_take(target: Path, *, overwrite: bool) -> None:
         InputError: If the name cannot be used, or something else than a take would be replaced.
         OutputExistsError: If it exists and may not be replaced.
     """
+    from marey.io.take import HEADER
+
     if target.suffix != ".take":
         raise InputError(f"a take is a folder whose name ends in .take, got '{target.name}'")
     if not target.parent.is_dir():
