@@ -1,6 +1,7 @@
 """The nouns of marey: plain frozen values without torch, and the rules they share."""
 
 from marey.core.cameras import Cameras as Cameras
+from marey.core.candidates import Candidates2D as Candidates2D
 from marey.core.clip import Clip as Clip
 from marey.core.keypoints import Keypoints2D as Keypoints2D
 from marey.core.keypoints import Keypoints3D as Keypoints3D

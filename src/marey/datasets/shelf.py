@@ -3,8 +3,10 @@
 `actorsGT.mat` holds `actor3D`, cells by actor and frame of 14 joints (m, `shelf-14`), empty where
 the actor is not labelled. Its preprocessing for 4D Association is `gt_shelf15.npz`, `gt` [T, 4,
 15, 4] with a flag, and `calibration.json`: by camera `K` (9), `RT` (12, world to camera, m) and
-`imgSize`. Frames count from 0; the usual test of Shelf is frames 300 to 600. Axes are the corpus's
-own: +Z is up.
+`imgSize`. OpenPose's candidates for keypoints are `detections_body25.json`: by camera and frame
+`joints`, 25 lists of x, y (as shares of the picture) and score, and `pafs`, a matrix of affinities
+for each of `paf_pairs`. Frames count from 0; the usual test of Shelf is frames 300 to 600. Axes
+are the corpus's own: +Z is up.
 
 Licence: research only. Tried on real files: `gt_shelf15.npz` (180 frames, two actors) and five
 cameras; `actorsGT.mat` on a written one in the layout that VoxelPose's loaders read.
@@ -15,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
-from marey.core import Cameras
+from marey.core import Cameras, Candidates2D, Skeleton, load_skeleton
 from marey.core.errors import FormatError, NothingFoundError
 from marey.datasets._fields import describe, get_array, get_dict, get_list, to_array
 from marey.datasets._folder import check_file, find_files
@@ -101,6 +103,71 @@ def read_cameras(path: str | Path) -> Cameras:
         T_cam_world=np.stack(pose)[:, None],
         size=np.stack(size),
         time_offset=np.zeros(len(K)),
+    )
+
+
+def read_candidates(path: str | Path) -> tuple[Candidates2D, ...]:
+    """Read `detections_body25.json`: what OpenPose saw in each view, before it made people of it.
+
+    Raises:
+        InputError: If the file is missing.
+        FormatError: If it is no such file.
+    """
+    path = check_file(path, "detections_body25.json")
+    data, skeleton = get_dict(read_json(path), path), load_skeleton("openpose-25")
+    size = get_array(data, "image_size", path, (2,))
+    pairs = get_array(data, "paf_pairs", path, (None, 2)).astype(int)
+    if pairs.size and not 0 <= pairs.min() <= pairs.max() < len(skeleton):
+        raise FormatError(f"{path}: 'paf_pairs' names keypoints that BODY_25 does not have")
+    views = get_list(data, "cameras", path)
+    if not 0 < len(views) <= 1000:
+        raise FormatError(f"{path} lists {len(views)} cameras; expected 1 to 1000")
+    frames = [get_list({"view": view}, "view", path) for view in views]
+    if len({len(view) for view in frames}) > 1 or len(frames[0]) > MAX_FRAMES:
+        raise FormatError(f"{path}: its cameras have different numbers of frames, or too many")
+    return tuple(_read_view(view, pairs, size, skeleton, path) for view in frames)
+
+
+def _read_view(
+    frames: list[Any],
+    pairs: Int[np.ndarray, "E 2"],
+    size: Float[np.ndarray, "2"],
+    skeleton: Skeleton,
+    path: Path,
+) -> Candidates2D:
+    points, keys, when, links, strengths = [], [], [], [], []
+    total = 0
+    for number, value in enumerate(frames):
+        frame = get_dict(value, path, f"frame {number}")
+        joints, fields = get_list(frame, "joints", path), get_list(frame, "pafs", path)
+        if len(joints) != len(skeleton) or len(fields) != len(pairs):
+            raise FormatError(f"{path}: frame {number} lacks keypoints or affinities")
+        start = total + np.cumsum([0, *(len(joint) for joint in joints)])
+        for key, joint in enumerate(joints):
+            if len(joint):
+                points.append(to_array(joint, f"joints[{key}]", path, (len(joint), 3)))
+            keys += [key] * len(joint)
+            when += [number] * len(joint)
+        for (one, other), field in zip(pairs, fields, strict=True):
+            shape = (len(joints[one]), len(joints[other]))
+            if 0 in shape:
+                continue
+            strength = to_array(field, "pafs", path, shape)
+            a, b = np.indices(shape).reshape(2, -1)
+            links.append(np.stack([start[one] + a, start[other] + b], -1))
+            strengths.append(strength.ravel())
+        total = start[-1]
+    flat = np.concatenate(points) if points else np.zeros((0, 3))
+    return Candidates2D(
+        skeleton=skeleton,
+        time=make_times(np.arange(len(frames)), FRAME_RATE),
+        frame=np.array(when, int),
+        keypoint=np.array(keys, int),
+        # Shares of the picture are taken to count from the corner of its first pixel.
+        position=flat[:, :2] * size,
+        score=np.clip(flat[:, 2], 0, 1),
+        link=np.concatenate(links) if links else np.zeros((0, 2), int),
+        affinity=np.clip(np.concatenate(strengths), 0, 1) if strengths else np.zeros(0),
     )
 
 
