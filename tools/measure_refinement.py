@@ -56,13 +56,14 @@ def main() -> None:
     parser.add_argument("what", choices=["tune", "table"])
     parser.add_argument("motion", type=Path)
     parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("--parts", nargs="*", default=["points", "rotations", "real"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     motion, body = read_clean_motion(arguments.motion), load_body("marey-h", mesh="light")
     if arguments.what == "tune":
         tune(motion, body)
     else:
-        tables(motion, body, arguments.data)
+        tables(motion, body, arguments.data, arguments.parts)
 
 
 def tune(motion: CleanMotion, body: Body) -> None:
@@ -118,28 +119,43 @@ class Joints:
         return place_points(self.model, world, shape)[0].double().numpy()
 
 
-def tables(motion: CleanMotion, body: Body, data: Path) -> None:
+def tables(motion: CleanMotion, body: Body, data: Path, parts: list[str]) -> None:
     """Print the tables."""
     test = motion.of_subjects(TEST)
     for level in (1.0, 2.0):
-        print(f"\n## Points, held-out subjects, noise level {level:g}\n")
-        pairs = list(mocap_sequences(test, body, "points", level=level, seed=2))
-        print_table(
-            {
-                method: ([_refine_points(pair, method) for pair in pairs], pairs)
-                for method in METHODS
-            }
-        )
-        print(f"\n## Rotations, held-out subjects, noise level {level:g}\n")
-        place = Joints(body)
-        pairs = list(mocap_sequences(test, body, "rotations", level=level, seed=2))
-        posed = [replace(pair, clean=place(pair.clean)) for pair in pairs]
-        print_table(
-            {
-                method: ([place(_refine_rotations(pair, method)) for pair in pairs], posed)
-                for method in METHODS
-            }
-        )
+        if "points" in parts:
+            print_points(test, body, level)
+        if "rotations" in parts:
+            print_rotations(test, body, level)
+    if "real" in parts:
+        print_real(data)
+
+
+def print_points(test: CleanMotion, body: Body, level: float) -> None:
+    """Print the table of points on held-out subjects."""
+    print(f"\n## Points, held-out subjects, noise level {level:g}\n")
+    pairs = list(mocap_sequences(test, body, "points", level=level, seed=2))
+    print_table(
+        {method: ([_refine_points(pair, method) for pair in pairs], pairs) for method in METHODS}
+    )
+
+
+def print_rotations(test: CleanMotion, body: Body, level: float) -> None:
+    """Print the table of rotations on held-out subjects."""
+    print(f"\n## Rotations, held-out subjects, noise level {level:g}\n")
+    place = Joints(body)
+    pairs = list(mocap_sequences(test, body, "rotations", level=level, seed=2))
+    posed = [replace(pair, clean=place(pair.clean)) for pair in pairs]
+    print_table(
+        {
+            method: ([place(_refine_rotations(pair, method)) for pair in pairs], posed)
+            for method in METHODS
+        }
+    )
+
+
+def print_real(data: Path) -> None:
+    """Print the tables of real estimates."""
     print("\n## Panoptic\n")
     for label, points, truth in panoptic_pairs(data / "panoptic_mediapipe"):
         print(f"\n### {label}\n")

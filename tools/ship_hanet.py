@@ -47,11 +47,16 @@ Kept out by subject: {test} (measuring), {validation} (choosing settings), {left
 
 ```
 .venv/bin/python tools/build_clean_motion.py ../shared/data clean.npz
-.venv/bin/python tools/train_hanet.py {name} clean.npz runs/{name} --steps {steps}
-.venv/bin/python tools/ship_hanet.py {name} runs/{name} src/marey/assets/hanet-{name}
+.venv/bin/python tools/train_hanet.py {name} clean.npz runs/first --steps 1500 --until {first} \\
+    --peak 0
+.venv/bin/python tools/train_hanet.py {name} clean.npz runs/{name} --steps {steps} --peak {peak} \\
+    --begin runs/first/state.safetensors
+.venv/bin/python tools/ship_hanet.py {name} runs/{name} src/marey/assets/hanet-{name} \\
+    --first {first} --peak {peak}
 ```
 
-{steps} steps of {batch} windows on one CPU thread, seed {seed}. Last figures on the validation
+{first} and {steps} steps of {batch} windows on one CPU thread, seed {seed}; the first part without the
+term for peak velocity. Last figures on the validation
 subjects (windows of the fitted noise): {figures}.
 """
 
@@ -62,6 +67,8 @@ def main() -> None:
     parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument("folder", type=Path)
     parser.add_argument("asset", type=Path)
+    parser.add_argument("--first", type=int, required=True, help="steps of the first part")
+    parser.add_argument("--peak", type=float, required=True)
     arguments = parser.parse_args()
     lines = [json.loads(x) for x in (arguments.folder / "metrics.jsonl").read_text().splitlines()]
     figures = [line for line in lines if "mpjpe_mm" in line][-1]
@@ -79,11 +86,15 @@ def main() -> None:
         validation=", ".join(hanet_mocap.VALIDATION),
         left_out=", ".join(hanet_mocap.LEFT_OUT),
         steps=lines[-1]["step"],
+        first=arguments.first,
+        peak=f"{arguments.peak:g}",
         batch=recipe.pairs.batch,
         seed=recipe.train.seed,
         figures=", ".join(f"{name} {value:.4g}" for name, value in figures.items()),
     )
     save_hanet(network.eval(), arguments.asset, card=card, overwrite=True)
+    for path in arguments.asset.iterdir():
+        path.chmod(0o644)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from marey.jobs import commands
 from marey.jobs.last_words import explain_error, explain_interrupt
 from marey.jobs.options import SolveOptions
 from marey.jobs.readers import Axis, KeypointHints
-from marey.jobs.refine_commands import refine_take
+from marey.jobs.refine_commands import refine_take, train_network
 from marey.jobs.views_commands import ManyVideos
 
 
@@ -216,6 +216,40 @@ class Refine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Train:
+    """Train a HANet on files of estimated and true poses (DeciWatch's layout), by a named recipe.
+
+    Example: marey train pw3d-3d pw3d_spin_train.npz pw3d_gt_train.npz -o run
+    """
+
+    recipe: tyro.conf.Positional[str]
+    """jhmdb, h36m-fcn, h36m-mhformer, aist-3d, pw3d-3d, pw3d-smpl or aist-smpl."""
+    detected: tyro.conf.Positional[Path]
+    """Estimated poses, .npz."""
+    truth: tyro.conf.Positional[Path]
+    """True poses of the same sequences, .npz."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """Folder for state, log and network; the same command goes on where one was stopped."""
+    epochs: int = 70
+    """How often to go through the data."""
+    tensorboard: bool = False
+    """Write figures for TensorBoard too."""
+    talk: Annotated[Answer, tyro.conf.arg(name="")] = field(default_factory=Answer)
+
+    def run(self) -> None:
+        """Run the command."""
+        train_network(
+            self.recipe,
+            self.detected,
+            self.truth,
+            self.output,
+            epochs=self.epochs,
+            tensorboard=self.tensorboard,
+            as_json=self.talk.json,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Write a page about a take: pictures, how good it seems, what to look at; one HTML file.
 
@@ -334,6 +368,7 @@ Command = (
     | Annotated[Import, tyro.conf.subcommand("import", prefix_name=False)]
     | Annotated[Convert, tyro.conf.subcommand("convert", prefix_name=False)]
     | Annotated[Refine, tyro.conf.subcommand("refine", prefix_name=False)]
+    | Annotated[Train, tyro.conf.subcommand("train", prefix_name=False)]
     | Annotated[Report, tyro.conf.subcommand("report", prefix_name=False)]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate", prefix_name=False)]
     | Annotated[Demo, tyro.conf.subcommand("demo", prefix_name=False)]

@@ -1,4 +1,4 @@
-"""What `marey refine` does around the job."""
+"""What `marey refine` and `marey train` do around the jobs."""
 
 import sys
 from pathlib import Path
@@ -29,4 +29,33 @@ def refine_take(source: Path, output: Path | None, *, method: str, talk: Talk) -
         for name, notes in done.people.items():
             told = [f"{key} {value}" for key, value in notes.items() if isinstance(value, str)]
             sys.stdout.write(f"{name}: {', '.join(told)}\n")
+        sys.stdout.write(f"wrote {target}\n")
+
+
+def train_network(
+    recipe: str,
+    detected: Path,
+    truth: Path,
+    output: Path,
+    *,
+    epochs: int,
+    tensorboard: bool,
+    as_json: bool,
+) -> None:
+    """Train a network on files of poses and say where it lies."""
+    from marey.jobs.train import train_hanet
+
+    with report(quiet=False, as_json=as_json) as progress:
+        target = train_hanet(
+            recipe,
+            detected,
+            truth,
+            output,
+            epochs=epochs,
+            tensorboard=tensorboard,
+            progress=progress,
+        )
+    if as_json:
+        print_json({"written": [str(target)]})
+    else:
         sys.stdout.write(f"wrote {target}\n")
