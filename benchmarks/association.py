@@ -20,8 +20,9 @@ from marey.evaluate import correct_limbs
 from marey.geometry.triangulation import TriangulationOptions
 
 ACTORS = (0, 2)
-HEAD_REACH = 0.7
-"""From the middle of the ears on, away from the neck: share of the way from neck to ears."""
+HEAD_REACH = 0.5
+"""Shelf's neck is at the top of the neck: halfway from the shoulders to the ears. The head's top is
+as far beyond the ears."""
 SIDED = (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
 LIMBS = (
     ("mid_hip", "upper_neck"),
@@ -35,12 +36,12 @@ def to_shelf(points: Keypoints3D, truth: Keypoints3D) -> Float[np.ndarray, "N T 
     source, target = points.skeleton, truth.skeleton
     own = convert_keypoints(points.position.astype(float), source, target)
     neck = points.position[:, :, source.index("mid_shoulder")]
-    own[:, :, target.index("upper_neck")] = neck
     ears = points.position[:, :, [source.index("left_ear"), source.index("right_ear")]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         middle = np.nanmean(ears, 2)
     own[:, :, target.index("head_top")] = middle + HEAD_REACH * (middle - neck)
+    own[:, :, target.index("upper_neck")] = middle - HEAD_REACH * (middle - neck)
     return own
 
 

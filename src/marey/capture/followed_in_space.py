@@ -82,7 +82,7 @@ class Followed:
             if steady.any():
                 self.velocity[~steady] = np.median(self.velocity[steady], 0)
         self.age = np.where(known, 0.0, self.age + step)
-        self.position = np.where(hint[:, None], hinted, expected)
+        self.position = np.where(hint.reshape(-1, 1), hinted, expected)
         self.position[known] = measured[known]
 
     def as_part(self) -> Newcomer:
