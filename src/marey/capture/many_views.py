@@ -175,8 +175,8 @@ def refine_skeletons(keypoints: Keypoints3D, options: ManyViewsOptions) -> Keypo
         )
         return points
 
-    rows = range(len(filled.people))
-    position = np.stack(side_by_side(straighten, rows, workers=options.workers))
+    # One after the other: many small steps in Python only wait for each other in threads.
+    position = np.stack([straighten(row) for row in range(len(filled.people))])
     return replace(filled, position=position.astype(np.float32))
 
 
