@@ -20,7 +20,7 @@ from marey.recipes import hanet_mocap
 from marey.train.clean_motion import read_clean_motion
 from marey.train.loop import train
 from marey.train.mocap_pairs import MocapPairs
-from marey.train.mocap_validation import make_validation
+from marey.train.mocap_validation import make_validation, to_points
 
 RECIPES = {"joints": hanet_mocap.hanet_joints, "rotations": hanet_mocap.hanet_rotations}
 
@@ -40,13 +40,17 @@ def main() -> None:
     parser.add_argument("--begin", type=Path, help="state to begin with")
     parser.add_argument("--until", type=int, help="stop after this many steps")
     parser.add_argument("--peak", type=float, default=hanet_mocap.PEAK)
+    parser.add_argument("--on-points", action="store_true", help="motion terms on placed joints")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     recipe = RECIPES[arguments.recipe](steps=arguments.steps)
     motion, body = read_clean_motion(arguments.motion), load_body("marey-h", mesh="light")
     off = dict.fromkeys(arguments.without, False)
     options = replace(
-        recipe.train, peak=arguments.peak, network=replace(recipe.train.network, **off)
+        recipe.train,
+        peak=arguments.peak,
+        on_points=arguments.on_points,
+        network=replace(recipe.train.network, **off),
     )
     learned = set(motion.subject) - {
         *hanet_mocap.TEST,
@@ -63,6 +67,7 @@ def main() -> None:
         ),
         progress=_say if sys.stdout.isatty() else lambda *_: None,
         tensorboard=arguments.tensorboard,
+        place=to_points(recipe.pairs, body),
         begin=arguments.begin,
         until=arguments.until,
     )

@@ -55,6 +55,9 @@ class TrainOptions:
     fast: float = 0.0
     """How much more the velocity term counts per unit and second of true speed of a joint: a fast
     moment is rare, and a network that flattens it would hardly lose by it."""
+    on_points: bool = False
+    """Whether velocity, fast and peak are of the points that `train`'s `place` makes of channels:
+    what moves fast is a hand, not one joint's rotation."""
     peak: float = 0.0
     """Weight of the share of speed that the fastest `PEAK_SHARE` of a batch lose along their true
     direction. Mean errors hardly notice it: to flatten a fast moment is the safest guess."""
@@ -69,6 +72,7 @@ class TrainOptions:
     save_every: int = 200
 
 
+Place = Callable[[Float[Tensor, "B L C"]], Float[Tensor, "B L K 3"]]
 Validate = Callable[[HANet], dict[str, float]]
 
 
@@ -81,6 +85,7 @@ def train(  # noqa: PLR0913
     validate: Validate | None = None,
     progress: Progress = silent,
     tensorboard: bool = False,
+    place: Place | None = None,
     begin: Path | None = None,
     until: int | None = None,
 ) -> HANet:
@@ -94,6 +99,7 @@ def train(  # noqa: PLR0913
         validate: Measures the network now and then; its figures are logged.
         progress: Called after every step as stage `train`; listeners derive the time left.
         tensorboard: Whether to write figures for TensorBoard too.
+        place: Makes points of channels, for `on_points`.
         begin: State of another training whose weights this one begins with.
         until: Stop after this many steps of the schedule.
 
@@ -121,7 +127,7 @@ def train(  # noqa: PLR0913
     total = total if until is None else min(until, total)
     recent: list[float] = []
     for step in range(done, total):
-        recent.append(_step(options, network, optimizer, pairs, step))
+        recent.append(_step(options, network, optimizer, pairs, step, place))
         count = step + 1
         progress("train", count, total)
         if count % options.log_every == 0 or count == total:
@@ -159,6 +165,7 @@ def _step(
     optimizer: torch.optim.Optimizer,
     pairs: Pairs,
     step: int,
+    place: Place | None,
 ) -> float:
     noisy, clean = pairs.draw(options.seed, step)
     torch.manual_seed(options.seed + 7919 * (step + 1))
@@ -166,7 +173,7 @@ def _step(
     for group in optimizer.param_groups:
         group["lr"] = options.schedule.rate(step)
     final, refined = network(noisy)
-    loss = total_loss(options, final, refined, clean)
+    loss = total_loss(options, final, refined, clean, place)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -178,6 +185,7 @@ def total_loss(
     final: Float[Tensor, "B L C"],
     refined: Float[Tensor, "B L C"],
     clean: Float[Tensor, "B L C"],
+    place: Place | None = None,
 ) -> Float[Tensor, ""]:
     """Return the paper's loss and, if wanted, that of velocities."""
     sampled = sampled_frames(final.shape[1], options.network.interval, final.device)[None]
@@ -191,17 +199,21 @@ def total_loss(
     ).total
     if not options.velocity and not options.peak:
         return loss
+    channels = options.network.joint_channels
+    if options.on_points and place is not None:
+        final, clean = place(final).flatten(2), place(clean).flatten(2)
+        channels = 3
     steps = clean.diff(dim=1)
     error = (final.diff(dim=1) - steps).nan_to_num().abs()
     if options.fast:
-        joints = steps.nan_to_num().unflatten(-1, (-1, options.network.joint_channels))
+        joints = steps.nan_to_num().unflatten(-1, (-1, channels))
         speed = joints.norm(dim=-1, keepdim=True) * (options.network.fps or 1.0)
         error = (error.unflatten(-1, joints.shape[-2:]) * (1 + options.fast * speed)).flatten(-2)
     # As the paper's terms, a mean over windows, frames and channels.
     loss = loss + options.velocity * error.mean()
     if not options.peak:
         return loss
-    return loss + options.peak * _lost_speed(final, clean, options.network.joint_channels)
+    return loss + options.peak * _lost_speed(final, clean, channels)
 
 
 def _lost_speed(
