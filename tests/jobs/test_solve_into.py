@@ -267,7 +267,7 @@ def test_a_part_of_the_video_keeps_its_times(video, target):
     [
         ({"start": "soon"}, "--start must be seconds or mm:ss"),
         ({"end": "-1"}, "--end must be seconds or mm:ss"),
-        ({"start": "9"}, "no frame of"),
+        ({"start": "9"}, "ends before 9 s"),
         ({"every": 0}, "--every must be at least 1"),
     ],
 )
