@@ -123,8 +123,8 @@ class Identities:
         own = similarity(trail.colours, shown)
         for other in near:
             theirs = similarity(other.colours, shown)
-            known = own is not None and theirs is not None
-            leads = known and theirs - own > self.options.stray_lead
+            lead = 0.0 if own is None or theirs is None else theirs - own
+            leads = lead > self.options.stray_lead
             trail.straying[other] = trail.straying.get(other, 0) + 1 if leads else 0
             if trail.straying[other] >= self.options.stray_frames:
                 return other
