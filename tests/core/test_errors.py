@@ -111,9 +111,11 @@ def test_examples_of_the_command_line(folder, poor_machine, capsys, name, line, 
     kind = getattr(errors, name)
     assert stop.value.code == kind.exit_code
     # And it is that very error, not one above or below it.
-    with pytest.raises(MareyError) as raised:
+    with pytest.raises(SystemExit):
         cli.main([*line.split(), "--debug"])
-    assert type(raised.value) is kind
+    traced = capsys.readouterr().err.splitlines()
+    assert traced[-2].partition(":")[0] == f"{kind.__module__}.{kind.__name__}"
+    assert traced[-1] == f"marey: {message}"
 
 
 def test_examples_in_python(folder):

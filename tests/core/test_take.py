@@ -72,5 +72,5 @@ def test_contacts_of_other_points_are_left_out():
 
 
 def test_a_take_without_motion_says_so():
-    with pytest.raises(NothingFoundError, match="run marey solve"):
+    with pytest.raises(NothingFoundError, match="marey solve makes it"):
         _ = Take(time=TIME).motion
