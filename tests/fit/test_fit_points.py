@@ -109,3 +109,32 @@ def test_what_cannot_be_fitted(body):
         fit_body_to_joints(body, np.zeros((1, 2, 3)), ("neck", "neck"))
     with pytest.raises(ShapeError, match="coefficients"):
         fit_body_to_vertices(body, np.zeros((1, count, 3)), shape=np.zeros(99))
+
+
+@pytest.mark.parametrize("away_m", [0.5, 10.0])
+def test_a_wrong_point_spoils_neither_the_shape_nor_its_frame(away_m):
+    body = load_body("marey-h", mesh="light")
+    motion = make_motion(body, seed=6, turn=0.25)
+    joints, _ = pose(body, motion)
+    rows = [body.joint_names.index(name) for name in BODY_JOINTS]
+    given = joints[:, rows].copy()
+    clean = fit_body_to_joints(body, given, BODY_JOINTS)
+    given[3, BODY_JOINTS.index("left_hip"), 0] += away_m
+    found = fit_body_to_joints(body, given, BODY_JOINTS)
+    others = [k for k in range(12) if k != 3]
+    np.testing.assert_allclose(found.residual[others], clean.residual[others], atol=3e-3)
+    # Shown, not hidden: the point was given, and the body does not meet it.
+    assert found.residual[3] > 0.3 * away_m / len(rows) ** 0.5
+    left = [k for k, name in enumerate(BODY_JOINTS) if name != "left_hip"]
+    met = pose(body, found.motion)[0][3, rows]
+    assert np.linalg.norm(met - joints[3, rows], axis=-1)[left].mean() < 0.03
+
+
+def test_millimetres_and_clocks_that_go_back_are_refused():
+    body = load_body("marey-h", mesh="light")
+    joints, _ = pose(body, make_motion(body, seed=6))
+    with pytest.raises(InputError, match="give metres"):
+        fit_body_to_joints(body, 1000 * joints, body.joint_names)
+    for time in (np.full(12, np.nan), np.arange(12)[::-1] / 30):
+        with pytest.raises(InputError, match="must not go back"):
+            fit_body_to_joints(body, joints, body.joint_names, time=time)

@@ -206,3 +206,53 @@ def test_what_does_not_go_together_is_refused(kick):
         refine_motion(smpl_like(), motion, seen, cameras)
     with pytest.raises(InputError, match="twice"):
         refine_motion(BODY_H, motion, seen, cameras, stages=(LEFT_FOOT, LEFT_FOOT))
+
+
+def test_broken_poses_come_out_marked(kick):
+    pose = kick.motion.R_parent_joint.copy()
+    pose[0, 4] = np.nan
+    pose[0, 5] = 0.0  # A quaternion of length 0 is no rotation.
+    broken = replace(kick.motion, R_parent_joint=pose)
+    found = refine_motion(BODY_H, broken, kick.keypoints2d, kick.cameras, stages=FEET).motion
+    absent = np.isin(np.arange(LENGTH), (4, 5))
+    np.testing.assert_array_equal(found.confidence[0] == 0, absent)
+    for array in (found.T_world_root, found.R_parent_joint):
+        np.testing.assert_array_equal(np.isnan(array[0]).reshape(LENGTH, -1).any(1), absent)
+
+
+def test_a_motion_without_frames_stays_one(kick):
+    full = kick.motion
+    empty = replace(
+        full,
+        time=full.time[:0],
+        **{
+            name: getattr(full, name)[:, :0]
+            for name in ("T_world_root", "R_parent_joint", "confidence", "contact")
+        },
+    )
+    seen = kick.keypoints2d
+    seen = replace(
+        seen,
+        time=seen.time[:0],
+        position=seen.position[:, :, :0],
+        confidence=seen.confidence[:, :, :0],
+        sigma=None,
+    )
+    found = refine_motion(BODY_H, empty, seen, kick.cameras)
+    assert found.motion.confidence.shape == (1, 0)
+    assert found.sigma.shape == (1, 0, BODY_H.num_joints, 3)
+
+
+def test_numbers_nobody_could_mean_are_refused(kick):
+    motion, seen, cameras = kick.motion, kick.keypoints2d, kick.cameras
+
+    def refuse(match, motion=motion, seen=seen, cameras=cameras):
+        with pytest.raises(InputError, match=match):
+            refine_motion(BODY_H, motion, seen, cameras, stages=FEET)
+
+    refuse("must not go back", motion=replace(motion, time=motion.time[::-1].copy()))
+    refuse("shape coefficient", motion=replace(motion, shape=np.full_like(motion.shape, np.nan)))
+    refuse("camera", cameras=replace(cameras, T_cam_world=cameras.T_cam_world * np.nan))
+    for value in (0.0, -1.0):
+        sigma = np.full_like(seen.confidence, value)
+        refuse(f"sigma of a keypoint is {value:g}", seen=replace(seen, sigma=sigma))

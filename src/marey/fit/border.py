@@ -5,6 +5,8 @@ never meets a value it could not take. A frame that still turns out not to be fi
 the solvers (`Solution.finite`).
 """
 
+import warnings
+
 import numpy as np
 import torch
 from jaxtyping import Float
@@ -16,6 +18,8 @@ _FARTHEST = 1e6
 """Beyond this a coordinate is neither a pixel nor a metre."""
 _FINEST = 1e-6
 """Nobody measures pixels or metres better than this."""
+_REACH_M = 2.5
+"""No point of a body is farther from the middle of the others."""
 
 
 def weigh(
@@ -58,3 +62,27 @@ def weigh(
     weight = np.where(known, 1 / np.where(known, spread, 1.0), 0.0)
     clean = np.where(known[..., None], position, 0.0)
     return torch.from_numpy(clean.astype(np.float32)), torch.from_numpy(weight.astype(np.float32))
+
+
+def drop_distant(points: Float[np.ndarray, "T K 3"]) -> Float[np.ndarray, "T K 3"]:
+    """Return points without those that cannot be of the same body as the others of their frame.
+
+    Args:
+        points: Positions, m; NaN where missing. Those farther than 2.5 m from the median of their
+            frame become NaN: one point ten metres away would pull the whole body along.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # A frame without points has no median.
+        middle = np.nanmedian(points, axis=1, keepdims=True)
+    far = np.linalg.norm(points - middle, axis=-1) > _REACH_M
+    return np.where(far[..., None], np.nan, points)
+
+
+def check_clock(time: Float[np.ndarray, "T"]) -> None:
+    """Refuse times that are not finite or go back.
+
+    Raises:
+        InputError: If they do.
+    """
+    if not np.isfinite(time).all() or (np.diff(time) < 0).any():
+        raise InputError("times must be finite seconds and must not go back; sort the frames")

@@ -4,24 +4,27 @@ Vertices of the body's own mesh decide everything: how each joint is turned foll
 from the vertices it rules (Kabsch), and a few vertices per joint are enough for the solver. Joints
 leave the twists of limbs open; there the ranges of human joints (`limits`) decide.
 
-One shape is fitted to a sample of the frames; then every frame is solved on its own.
+One shape is fitted to a sample of the frames; then every frame is solved on its own. Points that
+cannot be of one body with the others are left out; wrong joints nearer by pull only a little.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from marey.body import Body
 from marey.core import BodyMotion
 from marey.core.errors import InputError, NothingFoundError, ShapeError
+from marey.fit.border import check_clock, drop_distant
 from marey.fit.chain import Pose
 from marey.fit.convert import check_finite
 from marey.fit.costs import PointAnchor, RotationPrior
 from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
+from marey.fit.kernels import KernelName
 from marey.fit.limits import rotation_prior
 from marey.fit.marks import MarkedBody, mark_body
 from marey.fit.point_guesses import guess_from_joints, guess_from_vertices
@@ -52,7 +55,8 @@ class PointFit:
     motion: BodyMotion
     """One person; NaN with confidence 0 where too few points are given."""
     residual: Float[np.ndarray, "T"]
-    """Root mean square distance of all points given, m; NaN where there is no pose."""
+    """Root mean square distance of all points given, outliers included, m; NaN where there is no
+    pose."""
 
 
 def fit_body_to_vertices(
@@ -76,7 +80,7 @@ def fit_body_to_vertices(
 
     Raises:
         ShapeError: If there are other numbers of vertices, times or coefficients.
-        InputError: If a coordinate is infinite or no person's.
+        InputError: If a coordinate is infinite or no person's, or times go back.
         NothingFoundError: If no frame has enough vertices.
     """
     _check(vertices, len(body.v_template), f"the mesh of {body.name}", time)
@@ -87,7 +91,12 @@ def fit_body_to_vertices(
     far = torch.full_like(free, 10.0)
     prior = RotationPrior(mean=free, sigma=torch.full_like(free, 3.0), low=-far, high=far)
     task = _Task(
-        marked=marked, given=given, sigma=_VERTEX_SIGMA, prior=prior, guess=guess_from_vertices
+        marked=marked,
+        given=given,
+        sigma=_VERTEX_SIGMA,
+        prior=prior,
+        guess=guess_from_vertices,
+        kernel="none",
     )
     motion = _fit(task, time, shape)
     return PointFit(motion=motion, residual=_measure_vertices(body, motion, vertices))
@@ -112,8 +121,8 @@ def fit_body_to_joints(
 
     Raises:
         ShapeError: If there are other numbers of names, times or coefficients.
-        InputError: If the body has no such point, a name comes twice, or a coordinate is infinite
-            or no person's.
+        InputError: If the body has no such point, a name comes twice, times go back, or a
+            coordinate is infinite or no person's.
         NothingFoundError: If no frame has enough joints.
     """
     _check(joints, len(names), "the list of names", time)
@@ -129,7 +138,12 @@ def fit_body_to_joints(
     given[:, rows] = joints
     prior = rotation_prior(body.joint_names)
     task = _Task(
-        marked=marked, given=given, sigma=_JOINT_SIGMA, prior=prior, guess=guess_from_joints
+        marked=marked,
+        given=given,
+        sigma=_JOINT_SIGMA,
+        prior=prior,
+        guess=guess_from_joints,
+        kernel="huber",
     )
     motion = _fit(task, time, shape)
     return PointFit(motion=motion, residual=_measure_points(body, motion, joints, names))
@@ -142,6 +156,8 @@ class _Task:
     sigma: float
     prior: RotationPrior
     guess: _Guess
+    kernel: KernelName
+    """Of the points: vertices are all right or all wrong, joints come from detectors."""
 
 
 def _check(
@@ -156,6 +172,8 @@ def _check(
         )
     if time is not None and np.shape(time) != (len(points),):
         raise ShapeError(f"{len(points)} frames of points came with {np.size(time)} times")
+    if time is not None:
+        check_clock(np.asarray(time, np.float64))
     if (np.abs(points[~np.isnan(points)]) > _FARTHEST_M).any():
         raise InputError(
             f"a coordinate is infinite or beyond {_FARTHEST_M:g} m; give metres, and NaN where a "
@@ -167,9 +185,14 @@ def _fit(
     task: _Task, time: Float[np.ndarray, "T"] | None, shape: Float[np.ndarray, "S"] | None
 ) -> BodyMotion:
     body, num_frames = task.marked.body, len(task.given)
-    enough = np.isfinite(task.given).all(-1).sum(1) >= _FEWEST
+    given, task = task.given, replace(task, given=drop_distant(task.given))
+    enough = _has_enough(task.given)
     rows = np.flatnonzero(enough)
     if not len(rows):
+        if _has_enough(given).any():
+            raise InputError(
+                "the points of every frame lie too far apart to be one person's; give metres"
+            )
         raise NothingFoundError(
             f"no frame has {_FEWEST} points or more, so there is no body to fit"
         )
@@ -192,6 +215,10 @@ def _fit(
         R_parent_joint=pose,
         confidence=enough[None].astype(np.float32),
     )
+
+
+def _has_enough(given: Float[np.ndarray, "T P 3"]) -> Bool[np.ndarray, "T"]:
+    return np.isfinite(given).all(-1).sum(1) >= _FEWEST
 
 
 def _known_shape(body: Body, shape: Float[np.ndarray, "S"]) -> Float[Tensor, "S"]:
@@ -248,7 +275,12 @@ def _goals(
 
 def _problem(task: _Task, chain, goal: Tensor, weight: Tensor, *, moves_shape: bool) -> Problem:
     used = (weight > 0).any(0).squeeze(-1).nonzero().squeeze(-1)
-    anchor = PointAnchor(point=used, target=goal[:, used], weight=weight[:, used].expand(-1, -1, 3))
+    anchor = PointAnchor(
+        point=used,
+        target=goal[:, used],
+        weight=weight[:, used].expand(-1, -1, 3),
+        kernel=task.kernel,
+    )
     return Problem(
         chain=chain,
         costs=(anchor,),

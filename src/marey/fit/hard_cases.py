@@ -16,8 +16,10 @@ from marey.body import Body
 from marey.core import BodyMotion, Cameras, Keypoints2D
 from marey.core.errors import InputError, ShapeError
 from marey.core.scratch import chunks
+from marey.fit.border import check_clock
 from marey.fit.chain import Chain, Pose, place
 from marey.fit.chains import body_chain
+from marey.fit.convert import check_finite
 from marey.fit.parts import (
     HANDS,
     HARD_CASES,
@@ -35,12 +37,16 @@ from marey.fit.uncertainty import joint_sigmas
 from marey.fit.windows import WindowOptions
 from marey.geometry.rotation import matrix_to_quaternion, quaternion_to_matrix
 
+_LEAST_LENGTH = 1e-6
+"""A quaternion shorter than this is no rotation."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refined:
     """A motion after some stages."""
 
     motion: BodyMotion
+    """The same people and times; NaN with confidence 0 where they came without a pose."""
     sigma: Float[np.ndarray, "N T J 3"]
     """Standard deviation of every joint of the rig about its own axes, rad, given what the last
     stage that moved it held; NaN where none did."""
@@ -64,7 +70,8 @@ def refine_motion(
         body: The motion's body.
         motion: First poses in the world; NaN where a person is absent, who stays absent.
         keypoints: Of the same people and times in C views, or in one without the axis of views;
-            points with names of COCO-WholeBody count. Without sigma they are trusted to 4 px.
+            points with names of COCO-WholeBody count. Without sigma they are trusted to 4 px;
+            where their sigma is NaN or infinite they say nothing.
         cameras: The views; still, or with a pose for every frame.
         stages: What to do, in order. A stage that the body lacks (a rig without feet) is left out.
         in_sequence: Whether frames are neighbours in time and accelerations are small; else every
@@ -73,14 +80,16 @@ def refine_motion(
 
     Raises:
         ShapeError: If people, frames, views or joints do not agree.
-        InputError: If a stage comes twice.
+        InputError: If a stage comes twice, times go back, or a camera, a shape or the sigma of a
+            known keypoint is no usable number.
     """
     _check(body, motion, keypoints, cameras, stages)
+    _check_numbers(motion, keypoints, cameras)
     views = SeenPoints(keypoints, cameras)
-    root, joints = motion.T_world_root.copy(), motion.R_parent_joint.copy()
+    solved = _find_poses(motion)
+    root = np.where(solved[..., None], motion.T_world_root, np.float32(np.nan))
+    joints = np.where(solved[..., None, None], motion.R_parent_joint, np.float32(np.nan))
     sigma = np.full((*joints.shape[:3], 3), np.nan, np.float32)
-    solved = motion.confidence > 0
-    solved &= np.isfinite(root).all(-1) & np.isfinite(joints).all((-1, -2))
     parts = [part for part in (make_part(body, stage) for stage in stages) if part is not None]
     seen = {part.stage.name: np.zeros(solved.shape, bool) for part in parts}
     time = motion.time if in_sequence and len(motion.time) > 1 else None
@@ -92,7 +101,8 @@ def refine_motion(
                 enough = views.judge(person, part) & solved[person]
                 seen[part.stage.name][person] = enough
                 _run(part, state, costs, time, solved[person], enough, options)
-    changed = replace(motion, T_world_root=root, R_parent_joint=joints)
+    confidence = np.where(solved, motion.confidence, 0).astype(motion.confidence.dtype)
+    changed = replace(motion, T_world_root=root, R_parent_joint=joints, confidence=confidence)
     return Refined(motion=changed, sigma=sigma, seen=seen)
 
 
@@ -170,6 +180,34 @@ def _run(
     for rows in torch.from_numpy(np.flatnonzero(chosen)).split(256):
         sigma = joint_sigmas(part_problem(part, costs(rows)), poses[rows])
         state.keep_sigma(part, rows.numpy(), sigma)
+
+
+def _find_poses(motion: BodyMotion) -> Bool[np.ndarray, "N T"]:
+    """Tell where a person has a pose: finite, and made of rotations."""
+    rotations = np.concatenate([motion.T_world_root[..., None, :4], motion.R_parent_joint], 2)
+    length = np.linalg.norm(rotations, axis=-1)
+    sound = (length > _LEAST_LENGTH).all(-1) & np.isfinite(length).all(-1)
+    return (motion.confidence > 0) & sound & np.isfinite(motion.T_world_root).all(-1)
+
+
+def _check_numbers(motion: BodyMotion, keypoints: Keypoints2D, cameras: Cameras) -> None:
+    check_clock(motion.time)
+    check_finite(motion.shape, "shape coefficient")
+    for row, name in enumerate(cameras.names):
+        parts = (cameras.K[row], cameras.distortion[row], cameras.T_cam_world[row])
+        if not all(np.isfinite(part).all() for part in parts):
+            raise InputError(
+                f"camera {name} has numbers that are not finite; calibrate it, or leave out the "
+                "view or the frames"
+            )
+    if keypoints.sigma is not None:
+        known = np.isfinite(keypoints.position).all(-1) & (keypoints.confidence > 0)
+        wrong = keypoints.sigma[known & (keypoints.sigma <= 0)]
+        if len(wrong):
+            raise InputError(
+                f"the sigma of a keypoint is {wrong[0]:g} px; it must be positive, and NaN or "
+                "infinite where nothing was measured"
+            )
 
 
 def _check(

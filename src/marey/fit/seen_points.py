@@ -57,9 +57,8 @@ class SeenPoints:
         """Tell where enough of a part's points are seen in some view."""
         columns = self.of(person, part.chain).columns
         parts = chunks(self.weight.shape[2])
-        return np.concatenate(
-            [part.judge(self.gather(person, columns, f)[1].amax(1)) for f in parts]
-        )
+        judged = [part.judge(self.gather(person, columns, f)[1].amax(1)) for f in parts]
+        return np.concatenate([np.zeros(0, bool), *judged])
 
     def gather(
         self, person: int, columns: list[int], frames: Tensor | slice
