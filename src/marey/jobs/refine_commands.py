@@ -1,7 +1,9 @@
 """What `marey refine` and `marey train` do around the jobs."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from marey.core.errors import InputError
 from marey.core.files import refuse_existing
@@ -27,9 +29,18 @@ def refine_take(source: Path, output: Path | None, *, method: str, talk: Talk) -
         print_json({"written": [str(target)], "people": done.people})
     elif not talk.quiet:
         for name, notes in done.people.items():
-            told = [f"{key} {value}" for key, value in notes.items() if isinstance(value, str)]
-            sys.stdout.write(f"{name}: {', '.join(told)}\n")
+            sys.stdout.write(f"{name}: {_describe(notes)}\n")
         sys.stdout.write(f"wrote {target}\n")
+
+
+def _describe(notes: Mapping[str, Any]) -> str:
+    """Return how a person was refined, in words."""
+    told = f"{notes['what']} by {notes.get('network', notes.get('method', 'nothing'))}"
+    if "filter" in notes:
+        filtered = notes["filtered"]
+        rest = filtered if isinstance(filtered, str) else f"{len(filtered)} points"
+        told += f"; {rest} by {notes['filter']}; resampled: {notes['resampled']}"
+    return told
 
 
 def train_network(

@@ -1,0 +1,70 @@
+"""`marey refine`: what is written, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from marey.cli import main
+from marey.core import BodyMotion, Person, Take
+from marey.core.errors import InputError, NothingFoundError
+from marey.io.take import read_take, write_take
+from marey.jobs.refine import refine
+
+
+def shaking(frames: int = 60) -> Take:
+    rng = np.random.default_rng(0)
+    q = rng.normal(0, 0.05, (1, frames, 52, 4)) + np.array([1.0, 0, 0, 0])
+    q /= np.linalg.norm(q, axis=-1, keepdims=True)
+    time = np.arange(frames) / 30
+    motion = BodyMotion(
+        body="marey-h",
+        people=("person1",),
+        time=time,
+        shape=np.zeros((1, 10), np.float32),
+        T_world_root=np.concatenate([q[:, :, 0], np.ones((1, frames, 3))], -1).astype(np.float32),
+        R_parent_joint=q[:, :, 1:].astype(np.float32),
+        confidence=np.ones((1, frames), np.float32),
+    )
+    person = Person(name="person1", start=0, num_frames=frames, motion=motion)
+    return Take(time=time, people=(person,))
+
+
+@pytest.mark.parametrize("method", ["hanet", "savgol"])
+def test_rotations_shake_less_and_the_provenance_says_how(method):
+    take = shaking()
+    done = refine(take, method=method)
+    before, after = (
+        np.abs(np.diff(x.motion.R_parent_joint, n=2, axis=1)).mean() for x in (take, done.take)
+    )
+    assert after < 0.5 * before
+    told = done.take.provenance["refine"]
+    assert told["method"] == method
+    assert told["people"]["person1"]["what"] == "motion"
+
+
+def test_refining_twice_is_refused():
+    once = refine(shaking(), method="gaussian").take
+    with pytest.raises(InputError, match="refined before \\(gaussian\\)"):
+        refine(once)
+
+
+def test_takes_without_motion_are_refused():
+    take = shaking()
+    empty = replace(take, people=(replace(take.people[0], motion=None),))
+    with pytest.raises(NothingFoundError, match="no motion"):
+        refine(empty)
+
+
+def test_the_command_writes_a_take(tmp_path, capsys):
+    write_take(shaking(), tmp_path / "walk.take")
+    main(["refine", str(tmp_path / "walk.take"), "--method", "gaussian"])
+    assert "walk.refined.take" in capsys.readouterr().out
+    assert read_take(tmp_path / "walk.refined.take").provenance["refine"]["method"] == "gaussian"
+
+
+def test_the_command_does_not_overwrite(tmp_path, capsys):
+    write_take(shaking(), tmp_path / "walk.take")
+    with pytest.raises(SystemExit):
+        main(["refine", str(tmp_path / "walk.take"), "-o", str(tmp_path / "walk.take")])
+    assert "would be replaced" in capsys.readouterr().err
