@@ -1,0 +1,171 @@
+"""Cameras placed by the people they see, against rings whose cameras are known."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from marey.body import load_body
+from marey.capture.bundle import Bundle, adjust_bundle, residuals
+from marey.capture.calibrate import calibrate_from_people
+from marey.core import Cameras, Keypoints2D, convert_keypoints, load_skeleton
+from marey.core.errors import InputError, NothingFoundError
+from marey.io.calibration_pose2sim import read_qualisys
+from marey.synthetic import PERFECT, DetectorNoise, make_cameras, synthetic_scene
+
+COCO = load_skeleton("coco-17")
+SHIN = ("left_knee", "left_ankle")
+
+
+def centres_of(cameras: Cameras) -> tuple[np.ndarray, np.ndarray]:
+    pose = cameras.T_cam_world[:, 0]
+    R = Rotation.from_quat(pose[:, :4], scalar_first=True).as_matrix()
+    return R, -np.einsum("cji,cj->ci", R, pose[:, 4:])
+
+
+def compare(found: Cameras, truth: Cameras) -> tuple[float, float, float]:
+    """Return the largest angle (deg) and centre (m) apart from a similarity, and its scale."""
+    (R, centre), (true_R, true) = centres_of(found), centres_of(truth)
+    one, other = centre - centre.mean(0), true - true.mean(0)
+    Q = Rotation.align_vectors(other, one)[0].as_matrix()
+    moved = one @ Q.T
+    scale = float((moved * other).sum() / np.square(moved).sum())
+    angle = Rotation.from_matrix(true_R @ Q @ R.swapaxes(1, 2)).magnitude()
+    apart = np.linalg.norm(scale * moved - other, axis=1)
+    return float(np.degrees(angle).max()), float(apart.max()), scale
+
+
+def film(
+    cameras: Cameras, noise: DetectorNoise, num_frames: int, seed: int
+) -> tuple[Keypoints2D, float]:
+    """Return what a ring sees of someone who walks, and how long the shin is, m."""
+    scene = synthetic_scene(
+        load_body(), num_frames=num_frames, cameras=cameras, noise=noise, seed=seed
+    )
+    points, source = scene.keypoints2d, scene.keypoints2d.skeleton
+    truth = scene.keypoints3d.position[0]
+    ends = [truth[:, source.index(name)] for name in SHIN]
+    seen = replace(
+        points,
+        skeleton=COCO,
+        position=convert_keypoints(points.position, source, COCO),
+        confidence=convert_keypoints(points.confidence, source, COCO, axis=-1, missing=0.0),
+    )
+    return seen, float(np.median(np.linalg.norm(ends[0] - ends[1], axis=-1)))
+
+
+def forget_poses(cameras: Cameras) -> Cameras:
+    nowhere = np.tile([1.0, 0, 0, 0, 0, 0, 0], (len(cameras.names), 1, 1))
+    return replace(cameras, T_cam_world=nowhere)
+
+
+def test_without_noise_a_ring_comes_out_exactly():
+    cameras = make_cameras(4)
+    seen, shin = film(cameras, PERFECT, 60, 3)
+    found = calibrate_from_people(seen, forget_poses(cameras), length=(*SHIN, shin))
+    angle, apart, scale = compare(found.cameras, cameras)
+    assert angle < 0.01
+    assert apart < 0.002
+    assert scale == pytest.approx(1, abs=0.003)
+    assert found.error_px.max() < 0.05
+    # The world stands upright on the floor; it is known from which way a walker leans.
+    _, centre = centres_of(found.cameras)
+    assert found.up_known
+    assert centre[:, 2] == pytest.approx(1.4, abs=0.15)
+
+
+@pytest.mark.parametrize(("num_views", "seed"), [(4, 4), (6, 6)])
+def test_a_ring_with_a_detectors_errors(num_views: int, seed: int):
+    cameras = make_cameras(num_views)
+    seen, shin = film(cameras, DetectorNoise(), 180, seed)
+    found = calibrate_from_people(seen, forget_poses(cameras), length=(*SHIN, shin))
+    angle, apart, scale = compare(found.cameras, cameras)
+    assert angle < 1.0
+    assert apart < 0.01 * 5.0
+    # The shin itself is seen to two in a hundred only.
+    assert scale == pytest.approx(1, abs=0.025)
+
+
+def test_scale_from_a_height():
+    cameras = make_cameras(4)
+    seen, _ = film(cameras, PERFECT, 24, 3)
+    whole = calibrate_from_people(seen, cameras, height=1.7)
+    half = calibrate_from_people(seen, cameras, height=0.85)
+    ratio = compare(half.cameras, whole.cameras)[2]
+    assert ratio == pytest.approx(2.0, rel=1e-6)
+    assert compare(whole.cameras, cameras)[2] == pytest.approx(1.0, abs=0.15)
+
+
+def test_a_camera_that_sees_nobody_is_named():
+    cameras = make_cameras(4)
+    seen, _ = film(cameras, PERFECT, 24, 3)
+    confidence = seen.confidence.copy()
+    confidence[2] = 0
+    with pytest.raises(NothingFoundError, match="camera 3"):
+        calibrate_from_people(replace(seen, confidence=confidence), cameras, height=1.7)
+    with pytest.raises(NothingFoundError, match="no two cameras"):
+        calibrate_from_people(replace(seen, confidence=0 * confidence), cameras, height=1.7)
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        {},
+        {"height": 1.7, "length": (*SHIN, 0.4)},
+        {"height": 170.0},
+        {"length": ("tail", "left_ankle", 0.4)},
+        {"length": (*SHIN, -1.0)},
+    ],
+)
+def test_sizes_have_to_make_sense(size: dict):
+    cameras = make_cameras(2)
+    seen, _ = film(cameras, PERFECT, 3, 0)
+    with pytest.raises(InputError):
+        calibrate_from_people(seen, cameras, **size)
+
+
+def test_bundle_adjustment_finds_its_way_back():
+    rng = np.random.default_rng(0)
+    R, centre = centres_of(make_cameras(5))
+    R0 = R[0].copy()
+    truth = Bundle(
+        R @ R0.T,
+        -np.einsum("cij,cj->ci", R, centre - centre[0]),
+        (rng.uniform(-1, 1, (60, 3)) + np.array([0, 0, 1]) - centre[0]) @ R0.T,
+    )
+    ray = residuals(truth, np.zeros((5, 60, 2)))
+    ray[1, 7] += 0.5  # A point astray.
+    turn = Rotation.from_rotvec(0.03 * rng.standard_normal((5, 3))).as_matrix()
+    turn[0] = np.eye(3)
+    shift = 0.05 * rng.standard_normal((5, 3))
+    shift[0] = 0
+    start = Bundle(
+        turn @ truth.R, truth.t + shift, truth.points + 0.05 * rng.standard_normal((60, 3))
+    )
+    found = adjust_bundle(start, ray, np.full((5, 60), 500.0))
+    off = np.abs(residuals(found, ray))
+    off[1, 7] = 0
+    assert off.max() < 1e-6
+    angle = Rotation.from_matrix(found.R @ truth.R.swapaxes(1, 2)).magnitude()
+    assert angle.max() < 1e-5
+
+
+def test_pose2sims_demo_from_its_subject_alone(shared: Path):
+    folder = shared / "data" / "pose2sim_single"
+    given = read_qualisys(folder / "Calib.qca.txt")
+    points = np.load(folder / "openpose_body25b.npz")["keypoints"][:, :, 0]
+    seen = Keypoints2D(
+        skeleton=load_skeleton("openpose-25b"),
+        people=("subject",),
+        time=np.arange(points.shape[1]) / 60,
+        position=np.where(points[..., 2:] > 0, points[..., :2] + 0.5, np.nan)[:, None],
+        confidence=np.nan_to_num(points[..., 2])[:, None],
+    )
+    found = calibrate_from_people(seen, forget_poses(given), height=1.68)
+    angle, apart, scale = compare(found.cameras, given)
+    assert found.error_px.max() < 8.0
+    assert angle < 2.0
+    assert apart < 0.06
+    assert scale == pytest.approx(1, abs=0.02)
