@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from marey.core.errors import InputError
+from marey.core.files import refuse_existing
 from marey.io._joint_names import JointNames
 from marey.jobs.export import check_export, export, find_videos
 from marey.jobs.options import SolveOptions
@@ -346,7 +347,8 @@ def solve_demo(folder: Path, *, talk: Talk) -> None:
 
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give the name of a folder")
-    clip = demo_clip()
+    clip, report_page = demo_clip(), folder / "demo.html"
+    refuse_existing(report_page, overwrite=talk.overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     solve_video(
         clip,
@@ -355,6 +357,7 @@ def solve_demo(folder: Path, *, talk: Talk) -> None:
         options=SolveOptions(),
         talk=talk,
     )
+    report_take(folder / "demo.take", report_page, video=None, talk=talk)
 
 
 def describe(path: Path, *, as_json: bool) -> None:
