@@ -1,1 +1,4 @@
-"""The least-squares heart: costs with analytic derivatives, batched and sequence solvers."""
+"""The least-squares heart: costs with analytic derivatives, batched and sequence solvers.
+
+docs/fit.md shows what to call for what.
+"""

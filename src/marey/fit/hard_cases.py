@@ -83,10 +83,12 @@ def refine_motion(
         InputError: If a stage comes twice, times go back, or a camera, a shape or the sigma of a
             known keypoint is no usable number.
     """
-    _check(body, motion, keypoints, cameras, stages)
-    _check_numbers(motion, keypoints, cameras)
+    names = [stage.name for stage in stages]
+    if len(set(names)) < len(names):
+        raise InputError(f"a stage comes twice in {', '.join(names)}; run refine_motion again")
+    check_seen_motion(body, motion, keypoints, cameras)
     views = SeenPoints(keypoints, cameras)
-    solved = _find_poses(motion)
+    solved = find_poses(motion)
     root = np.where(solved[..., None], motion.T_world_root, np.float32(np.nan))
     joints = np.where(solved[..., None, None], motion.R_parent_joint, np.float32(np.nan))
     sigma = np.full((*joints.shape[:3], 3), np.nan, np.float32)
@@ -182,12 +184,37 @@ def _run(
         state.keep_sigma(part, rows.numpy(), sigma)
 
 
-def _find_poses(motion: BodyMotion) -> Bool[np.ndarray, "N T"]:
+def find_poses(motion: BodyMotion) -> Bool[np.ndarray, "N T"]:
     """Tell where a person has a pose: finite, and made of rotations."""
     rotations = np.concatenate([motion.T_world_root[..., None, :4], motion.R_parent_joint], 2)
     length = np.linalg.norm(rotations, axis=-1)
     sound = (length > _LEAST_LENGTH).all(-1) & np.isfinite(length).all(-1)
     return (motion.confidence > 0) & sound & np.isfinite(motion.T_world_root).all(-1)
+
+
+def check_seen_motion(
+    body: Body, motion: BodyMotion, keypoints: Keypoints2D, cameras: Cameras
+) -> None:
+    """Refuse a motion, keypoints and cameras that do not go together.
+
+    Raises:
+        ShapeError: If people, frames, views or joints do not agree.
+        InputError: If times go back, or a camera, a shape or the sigma of a known keypoint is no
+            usable number.
+    """
+    shape = keypoints.position.shape[:-2]
+    wanted = (len(cameras.names), len(motion.people), len(motion.time))
+    if shape not in (wanted, wanted[1:]) or (len(shape) == 2 and wanted[0] != 1):
+        raise ShapeError(
+            f"keypoints of (views, people, frames) {shape} do not go with {wanted[0]} cameras and "
+            f"a motion of {wanted[1]} people over {wanted[2]} frames"
+        )
+    if motion.R_parent_joint.shape[2] != body.num_joints:
+        raise ShapeError(
+            f"the motion has {motion.R_parent_joint.shape[2]} joints, {body.name} has "
+            f"{body.num_joints}; give the body the motion was made for"
+        )
+    _check_numbers(motion, keypoints, cameras)
 
 
 def _check_numbers(motion: BodyMotion, keypoints: Keypoints2D, cameras: Cameras) -> None:
@@ -208,27 +235,3 @@ def _check_numbers(motion: BodyMotion, keypoints: Keypoints2D, cameras: Cameras)
                 f"the sigma of a keypoint is {wrong[0]:g} px; it must be positive, and NaN or "
                 "infinite where nothing was measured"
             )
-
-
-def _check(
-    body: Body,
-    motion: BodyMotion,
-    keypoints: Keypoints2D,
-    cameras: Cameras,
-    stages: Sequence[Stage],
-) -> None:
-    shape = keypoints.position.shape[:-2]
-    wanted = (len(cameras.names), len(motion.people), len(motion.time))
-    if shape not in (wanted, wanted[1:]) or (len(shape) == 2 and wanted[0] != 1):
-        raise ShapeError(
-            f"keypoints of (views, people, frames) {shape} do not go with {wanted[0]} cameras and "
-            f"a motion of {wanted[1]} people over {wanted[2]} frames"
-        )
-    if motion.R_parent_joint.shape[2] != body.num_joints:
-        raise ShapeError(
-            f"the motion has {motion.R_parent_joint.shape[2]} joints, {body.name} has "
-            f"{body.num_joints}; give the body the motion was made for"
-        )
-    names = [stage.name for stage in stages]
-    if len(set(names)) < len(names):
-        raise InputError(f"a stage comes twice in {', '.join(names)}; run refine_motion again")
