@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from marey.core.errors import ShapeError
 from marey.evaluate import (
     aligned_errors,
     joint_errors,
@@ -16,6 +17,7 @@ from marey.evaluate import (
     pa_mpvpe,
     rooted_errors,
 )
+from marey.evaluate.positions import check_alike
 from marey.geometry.alignment import align_points
 
 
@@ -172,3 +174,11 @@ class TestAlignment:
             ]
             for score, expected in zip(ours, row[:4], strict=True):
                 assert score.value * 1000 == pytest.approx(expected, abs=1e-6)
+
+
+def test_other_shapes_are_refused_in_a_sentence():
+    """Broadcasting would compare one frame's truth with all, or read past the end of an array."""
+    for other in ((10, 14, 3), (1, 17, 3), (10, 17, 2)):
+        with pytest.raises(ShapeError, match="same people, frames and joints"):
+            check_alike(np.zeros((10, 17, 3)), np.zeros(other))
+    check_alike(np.zeros((10, 17, 3)), np.zeros((10, 17, 3), np.float32))

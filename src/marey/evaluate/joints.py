@@ -28,7 +28,7 @@ def to_joints(
         return _regress(protocol, poses, what, regressors)
     if poses.skeleton not in protocol.sources:
         raise InputError(
-            f"protocol {protocol.name} compares joints of {target.name}; {what} have "
+            f"protocol {protocol.name} compares joints of {target.name}; those of {what} are "
             f"{poses.skeleton}, which is none of {', '.join((target.name, *protocol.sources))}"
         )
     source = load_skeleton(poses.skeleton)

@@ -246,8 +246,14 @@ def _correct_in_image(protocol: Protocol, metric: Metric, pair: Pair) -> ErrorMa
         for each in (pair.predicted, pair.truth)
     )
     box = pair.truth.box
+    sides = {
+        "keypoints in the image of the predictions": ours,
+        "true keypoints in the image": theirs,
+        "boxes of the truth": box,
+    }
+    lacking = [name for name, part in sides.items() if part is None]
     if ours is None or theirs is None or box is None:
-        raise NotMeasurable("it needs keypoints in the image on both sides and the true boxes")
+        raise NotMeasurable(f"there are no {' and no '.join(lacking)}")
     assert metric.threshold is not None
     padded = any(quirk.name == "unpadded-box" and not quirk.on for quirk in protocol.quirks)
     right = correct_keypoints(

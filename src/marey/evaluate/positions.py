@@ -2,7 +2,8 @@
 
 Maps (`joint_errors`, `aligned_errors`, `scaled_errors`) return one number per frame and joint; the
 others average such a map over everything that counts, all frames and joints pooled. What is missing
-(NaN) on either side does not count; `Score` says how much did. All work in float64.
+(NaN) on either side does not count; `Score` says how much did. All work in float64, and all raise
+ShapeError where the two sides differ in shape.
 """
 
 import os
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
 
+from marey.core.errors import ShapeError
 from marey.evaluate._procrustes_numba import align_residuals
 from marey.evaluate.score import Score, summarise
 
@@ -63,6 +65,7 @@ def rooted_errors(
         root: Indices of joints; nothing is moved if empty.
         valid: What counts.
     """
+    check_alike(predicted, truth)
     # (p - root_p) - (g - root_g) = (p - g) - (root_p - root_g): one array to centre, not two.
     gap = np.subtract(predicted, truth, dtype=np.float64)
     if root:
@@ -101,6 +104,7 @@ def aligned_errors(
     Returns:
         Errors, m; NaN in frames where fewer than three joints count.
     """
+    check_alike(predicted, truth)
     predicted, truth = _floats(predicted), _floats(truth)
     counts = expect(truth, valid) & _known(predicted)
     errors = np.full(counts.shape, np.nan)
@@ -132,6 +136,7 @@ def scaled_errors(
         root: Joints whose mean both sides are moved to; nothing is moved if empty.
         valid: What counts.
     """
+    check_alike(predicted, truth)
     if root:
         predicted, truth = centre_on(predicted, root), centre_on(truth, root)
     counts = expect(truth, valid) & _known(predicted)
@@ -215,6 +220,19 @@ def pa_mpvpe(
 ) -> Score:
     """Mean per-vertex position error after aligning the vertices of every frame, m."""
     return pa_mpjpe(predicted, truth, valid=valid, with_scale=with_scale)
+
+
+def check_alike(predicted: Float[np.ndarray, "*shape"], truth: Float[np.ndarray, "*other"]) -> None:
+    """Refuse predictions and truth of different shapes, which no broadcasting should reconcile.
+
+    Raises:
+        ShapeError: If they have other numbers of people, frames, joints or axes.
+    """
+    if np.shape(predicted) != np.shape(truth):
+        raise ShapeError(
+            f"predictions of shape {np.shape(predicted)} cannot be compared with a truth of shape "
+            f"{np.shape(truth)}; give the same people, frames and joints on both sides"
+        )
 
 
 def _known(position: Float[np.ndarray, "*batch T K D"]) -> Bool[np.ndarray, "*batch T K"]:

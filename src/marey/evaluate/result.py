@@ -150,7 +150,8 @@ def compare(first: Result, second: Result, *, force: bool = False) -> tuple[Diff
         )
         raise InputError(
             f"results of {first.full_name} and {second.full_name} cannot be compared: they differ "
-            f"in {', '.join(names)}; force it only if you know why that does not matter"
+            f"in {', '.join(names)}; force it (--force) only if you know why that does "
+            "not matter"
         )
     others = {row.name: row for row in second.rows}
     return tuple(

@@ -73,7 +73,8 @@ def _named(points: Keypoints2D | Keypoints3D, name: str) -> tuple[np.ndarray, np
     if "pelvis" not in points.skeleton.keypoints:
         raise InputError(
             f"take {name}: its rig {points.skeleton.name} has no pelvis, so its joints are not "
-            "SMPL's; save the joints you mean with marey.evaluate.write_poses"
+            "SMPL's; put it on a body with marey convert, or save the joints you mean with "
+            "marey.evaluate.write_poses"
         )
     position = convert_keypoints(points.position, points.skeleton, target)
     confidence = convert_keypoints(points.confidence, points.skeleton, target, axis=-1, missing=0.0)
