@@ -106,6 +106,23 @@ def test_folders_that_show_a_corpus(tmp_path, inside, module):
     assert (corpus and corpus.module) == module
 
 
+def test_a_folder_of_label_files_is_all_of_them(shared, tmp_path):
+    folder = shared / "data" / "posetrack18" / "val"
+    corpus = find_corpus(folder)
+    assert corpus is not None and corpus.module == "posetrack"
+    whole = read_side(folder, unit="px")
+    parts = [read_side(file, unit="px") for file in sorted(folder.glob("*.json"))]
+    assert [each.name for each in whole.sequences] == [
+        each.name for part in parts for each in part.sequences
+    ]
+    assert describe_file(folder).to_plain()["sequences_in_it"] == len(parts)
+    mixed = tmp_path / "val"
+    mixed.mkdir()
+    for name in ("003418_mpii_test.json", "notes.json"):
+        (mixed / name).write_bytes((folder / "003418_mpii_test.json").read_bytes())
+    assert find_corpus(mixed) is None
+
+
 def test_folders_and_files_that_are_nothing(tmp_path):
     assert find_corpus(tmp_path) is None
     assert find_corpus(tmp_path / "absent.amc") is None

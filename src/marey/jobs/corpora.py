@@ -49,6 +49,7 @@ def _expmaps(names: Names) -> bool:
 
 
 _PACKED = r"(\.gz)?$"
+_EXPLAINING = {".md", ".pdf", ".rst"}
 
 CORPORA = (
     Corpus(title="CMU motion (Acclaim)", module="acclaim", pattern=r"\.amc" + _PACKED),
@@ -133,7 +134,26 @@ def _find_folder(path: Path) -> Corpus | None:
         return Corpus(title="HardMo clip", module="hardmo", pattern="/$")
     if (path / "motions").is_dir() and (path / "cameras").is_dir():
         return Corpus(title="AIST++", module="aist", pattern="/$")
-    return None
+    return _find_files(path)
+
+
+def _find_files(path: Path) -> Corpus | None:
+    """Return the format of a folder that holds files of one corpus, and no others."""
+    found: Corpus | None = None
+    for file in list_files(path):
+        end = f"/{file.resolve().as_posix().lower()}"
+        fitting = (each for each in CORPORA if not each.inside and re.search(each.pattern, end))
+        corpus = next(fitting, None)
+        if corpus is None or (found is not None and corpus != found):
+            return None
+        found = corpus
+    return found
+
+
+def list_files(path: Path) -> list[Path]:
+    """Return the files of a folder in the order of their names, without what only explains them."""
+    inside = (each for each in path.iterdir() if each.is_file() and each.name[0] != ".")
+    return sorted(each for each in inside if each.suffix.lower() not in _EXPLAINING)
 
 
 def _list_names(path: Path) -> Names:
@@ -146,11 +166,15 @@ def _list_names(path: Path) -> Names:
 
 
 def read_corpus(path: Path, corpus: Corpus) -> Iterator[Item]:
-    """Yield what a path of a corpus holds, sequence by sequence.
+    """Yield what a path of a corpus holds, sequence by sequence; of a folder of files, all of it.
 
     Raises:
         InputError: If it cannot be read.
     """
+    if path.is_dir() and not corpus.pattern.endswith("/$"):
+        for file in list_files(path):
+            yield from read_corpus(file, corpus)
+        return
     module: Any = import_module(f"marey.datasets.{corpus.module}")
     whole = path.suffix == ".json" or not hasattr(module, "read_sequence")
     if hasattr(module, "read_sequences") and (whole or corpus.module == "deciwatch"):
