@@ -114,7 +114,7 @@ class Finder:
         if len(set(views.tolist())) < 2:
             return []
         origin, direction, score = _aim(points, views, poses, extrinsics)
-        agreement, middle = self._compare(views, origin, direction, score)
+        agreement = self._compare(views, origin, direction, score)
         people, left = [], np.ones(len(views), bool)
         for _ in range(self._rounds):
             open_pairs = np.where(left[:, None] & left, agreement, 0.0)
@@ -122,7 +122,7 @@ class Finder:
             pairs = [divmod(int(p), len(views)) for p in best if open_pairs.flat[p] > 0]
             if not pairs:
                 break
-            grown = [self._grow(p, left, views, middle[p], origin, direction) for p in pairs]
+            grown = [self._grow(pair, left, views, origin, direction) for pair in pairs]
             members, position = max(grown, key=lambda g: g[2])[:2]
             left[members] = False
             if np.isfinite(position).all(-1).sum() >= self._fewest:
@@ -158,22 +158,26 @@ class Finder:
         origin: Float[np.ndarray, "Q 3"],
         direction: Float[np.ndarray, "Q K 3"],
         score: Float[np.ndarray, "Q K"],
-    ) -> tuple[Float[np.ndarray, "Q Q"], Float[np.ndarray, "Q Q K 3"]]:
-        """Return how well pairs of poses agree, and where their rays pass each other."""
-        apart, middle = _pass_by(
-            origin[:, None, None], direction[:, None], origin[None, :, None], direction[None]
-        )
-        both = np.isfinite(apart)
-        off = np.where(both, apart, np.inf) / (np.sqrt(2) * self._spread)
-        close = off < _REACH
-        weight = np.where(both, np.sqrt(score[:, None] * score[None]), 0.0)
-        value = (weight * close * np.exp(-0.5 * np.square(np.minimum(off, _REACH)))).sum(-1)
-        share = close.sum(-1) / np.maximum(both.sum(-1), 1)
-        middle = np.where(close[..., None], middle, np.nan)
-        upper = np.triu(views[:, None] != views[None], 1)
-        good = upper & (close.sum(-1) >= self._fewest) & (share >= _MIN_AGREEMENT)
-        good[good] = [self._is_human(body) for body in middle[good]]
-        return np.where(good, value * share, 0.0), middle
+    ) -> Float[np.ndarray, "Q Q"]:
+        """Return how well pairs of poses agree; 0 below the diagonal."""
+        agreement = np.zeros((len(views), len(views)))
+        # Row by row: all pairs of 64 cameras at once would take gigabytes.
+        for row in range(len(views) - 1):
+            rest = row + 1 + np.flatnonzero(views[row + 1 :] != views[row])
+            apart, middle = _pass_by(
+                origin[row], direction[row], origin[rest, None], direction[rest]
+            )
+            both = np.isfinite(apart)
+            off = np.where(both, apart, np.inf) / (np.sqrt(2) * self._spread)
+            close = off < _REACH
+            weight = np.where(both, np.sqrt(score[row] * score[rest]), 0.0)
+            near = np.exp(-0.5 * np.square(np.minimum(off, _REACH)))
+            share = close.sum(-1) / np.maximum(both.sum(-1), 1)
+            good = (close.sum(-1) >= self._fewest) & (share >= _MIN_AGREEMENT)
+            middle = np.where(close[..., None], middle, np.nan)
+            good[good] = [self._is_human(body) for body in middle[good]]
+            agreement[row, rest] = np.where(good, (weight * close * near).sum(-1) * share, 0.0)
+        return agreement
 
     def _is_human(self, body: Float[np.ndarray, "K 3"]) -> bool:
         a, b = self.edges.T
@@ -196,13 +200,12 @@ class Finder:
         pair: tuple[int, int],
         left: Bool[np.ndarray, "Q"],
         views: Int[np.ndarray, "Q"],
-        body: Float[np.ndarray, "K 3"],
         origin: Float[np.ndarray, "Q 3"],
         direction: Float[np.ndarray, "Q K 3"],
     ) -> tuple[list[int], Float[np.ndarray, "K 3"], float]:
         """Let other views' poses join a pair; return members, body and how much confirms it."""
-        members = list(pair)
-        total = 0.0
+        members, total = list(pair), 0.0
+        body = _meet(origin[members], direction[members])
         for _ in range(len(set(views.tolist()))):
             taken = set(views[members].tolist())
             others = [q for q in np.flatnonzero(left).tolist() if int(views[q]) not in taken]
