@@ -75,7 +75,7 @@ def prepare(
     if lacking and not allow_missing:
         raise InputError(
             f"the predictions lack {len(lacking)} of {len(theirs)} sequences, the first is "
-            f"'{lacking[0]}'; predict them, or allow missing ones and say so with the result"
+            f"'{lacking[0]}'; predict them, or allow missing ones (--allow-missing)"
         )
     if not set(theirs) & set(ours):
         raise InputError(
@@ -123,7 +123,7 @@ def _pair(protocol: Protocol, ours: PoseSequence, theirs: PoseSequence, strict: 
         first = theirs.frame[~covered][0]
         raise InputError(
             f"{what}: the predictions lack {int((~covered).sum())} of {len(covered)} frames, the "
-            f"first is frame {first}; predict them, or allow missing ones"
+            f"first is frame {first}; predict them, or allow missing ones (--allow-missing)"
         )
     ours = _spread(ours, theirs)
     people = there(theirs)
@@ -163,7 +163,7 @@ def _refuse_gaps(
             f"{what}: {int(lost.sum())} of {int(wanted.sum())} true joints have no prediction, the "
             f"first is {skeleton.keypoints[joints[joint]]} of person {person} in frame "
             f"{theirs.frame[row]}; {protocol.name} counts every joint, so predict them or allow "
-            "missing ones"
+            "missing ones (--allow-missing)"
         )
 
 

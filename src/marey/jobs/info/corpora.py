@@ -11,7 +11,7 @@ from marey.jobs.info.description import Description, Fact, Table
 from marey.jobs.info.motions import say_motion
 from marey.jobs.info.phrases import say_clock, say_file_size, say_size
 
-SHOWN = 20
+SHOWN = 10_000
 """Sequences that are listed; more are counted."""
 
 
