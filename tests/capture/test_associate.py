@@ -292,3 +292,18 @@ def cut_candidates(view: Candidates2D, num_frames: int) -> Candidates2D:
         link=view.link[inside],
         affinity=view.affinity[inside],
     )
+
+
+@pytest.mark.parametrize("black", [(2,), (0, 1, 2, 3, 4)])
+def test_views_without_people(seen: tuple[Keypoints2D, Cameras], black: tuple[int, ...]):
+    points, cameras = seen
+    views = split_views(points)
+    for view in black:
+        nobody = views[view]
+        views[view] = replace(
+            nobody, people=(), position=nobody.position[:0], confidence=nobody.confidence[:0]
+        )
+    found = associate_poses(views, cameras)
+    assert len(found.keypoints.people) == (3 if len(black) == 1 else 0)
+    num_tracks = [len(view.people) for view in views]
+    assert [len(votes) for votes in vote_for_tracks(found, num_tracks)] == num_tracks

@@ -122,10 +122,8 @@ def vote_for_tracks(
     """
     result = []
     for row, count in zip(associated.row, num_tracks, strict=True):
-        votes = np.stack([(row == track).sum(-1) for track in range(count)]).reshape(count, -1)
-        seen = votes.sum(1) > 0
-        best = votes.argmax(1) if votes.shape[1] else np.zeros(count, int)
-        result.append(tuple(int(b) if s else -1 for b, s in zip(best, seen, strict=True)))
+        votes = [(row == track).sum(-1) for track in range(count)]
+        result.append(tuple(int(v.argmax()) if v.sum() else -1 for v in votes))
     return tuple(result)
 
 
