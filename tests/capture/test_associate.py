@@ -307,3 +307,26 @@ def test_views_without_people(seen: tuple[Keypoints2D, Cameras], black: tuple[in
     assert len(found.keypoints.people) == (3 if len(black) == 1 else 0)
     num_tracks = [len(view.people) for view in views]
     assert [len(votes) for votes in vote_for_tracks(found, num_tracks)] == num_tracks
+
+
+def test_damaged_candidates_of_shelf_are_refused(tmp_path: Path):
+    import json
+
+    from marey.core.errors import FormatError
+    from marey.datasets.shelf import read_candidates
+
+    def write(joints: list, pafs: list) -> Path:
+        frames = [[{"joints": joints, "pafs": pafs}]]
+        content = {"image_size": [1032, 776], "paf_pairs": [[1, 8]], "cameras": frames}
+        (tmp_path / "detections_body25.json").write_text(json.dumps(content), encoding="utf-8")
+        return tmp_path / "detections_body25.json"
+
+    empty: list = [[] for _ in range(25)]
+    one = [[[0.5, 0.5, 0.9]] if key in (1, 8) else [] for key in range(25)]
+    (view,) = read_candidates(write(one, [[[0.7]]]))
+    assert view.position[0] == pytest.approx([516, 388])
+    assert view.affinity == pytest.approx([0.7])
+    assert len(read_candidates(write(empty, [[]]))[0].frame) == 0
+    for joints, pafs in ((one, [[[0.7, 1]]]), (one, []), ([5] * 25, [[]]), (empty[1:], [[]])):
+        with pytest.raises(FormatError):
+            read_candidates(write(joints, pafs))

@@ -140,6 +140,7 @@ def _read_view(
     for number, value in enumerate(frames):
         frame = get_dict(value, path, f"frame {number}")
         joints, fields = get_list(frame, "joints", path), get_list(frame, "pafs", path)
+        joints = [get_list({"joints": joint}, "joints", path) for joint in joints]
         if len(joints) != len(skeleton) or len(fields) != len(pairs):
             raise FormatError(f"{path}: frame {number} lacks keypoints or affinities")
         start = total + np.cumsum([0, *(len(joint) for joint in joints)])
