@@ -53,7 +53,7 @@ def test_help_speaks_of_values_not_of_types(command, capsys):
 def test_options_that_may_be_left_out_take_their_type():
     command = cli.read(["solve", "a b.mp4", "--fov", "60", "--size", "640", "480"])
     assert isinstance(command, cli.Solve)
-    assert str(command.video) == "a b.mp4"
+    assert [path.name for path in command.video] == ["a b.mp4"]
     assert (command.options.fov_deg, command.size, command.fps) == (60.0, (640, 480), None)
 
 
@@ -61,7 +61,7 @@ SLOW_START = """
 import builtins, os, signal
 load = builtins.__import__
 def interrupt(name, *rest):
-    if name == "numpy":
+    if name == "tyro":
         os.kill(os.getpid(), signal.SIGINT)
     return load(name, *rest)
 from marey.__main__ import main

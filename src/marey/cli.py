@@ -54,10 +54,13 @@ class Solve:
     """Turn a video, or those of several cameras, into the 3D motion of everyone in it.
 
     Example: marey solve dance.mp4 -o dance.take --export dance.glb overlay.mp4
+
     Example: marey solve cam1.mp4 cam2.mp4 cam3.mp4 --cameras Calib.toml -o dance.take
     """
 
-    video: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="VIDEO")] = ()
+    video: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="VIDEO ...")
+    ] = ()
     """A video file, a folder of images or a single image; or one per camera, with --cameras."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The take to write (default: NAME.take in the current folder)."""
