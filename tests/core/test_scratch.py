@@ -51,6 +51,15 @@ def test_released_pages_are_given_back(tmp_path):
     assert resident_kib() - before < 16 * 1024
 
 
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="counts pages as Linux does")
+def test_whoever_has_but_a_part_of_an_array_can_give_its_pages_back(tmp_path):
+    array = Scratch(tmp_path).empty("values", (LONG, 2000))  # 16 MB
+    array[:] = 1.0
+    touched = resident_kib()
+    forget_pages(array[None][0, 3:])
+    assert touched - resident_kib() > 12_000
+
+
 def test_a_full_disk_is_an_error_and_no_crash(tmp_path):
     with pytest.raises(OSError, match=r"space|large|invalid|Invalid"):
         Scratch(tmp_path).empty("absurd", (LONG, 2**48))

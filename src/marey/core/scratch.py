@@ -76,6 +76,9 @@ def forget_pages(array: np.ndarray | None) -> None:
     base = array
     while isinstance(base, np.ndarray):
         base = base.base
+    # Arrays made by `Scratch` see their map through a view of its bytes.
+    if isinstance(base, memoryview):
+        base = base.obj
     if isinstance(base, mmap.mmap):
         _drop(base)
 
