@@ -59,6 +59,7 @@ def test_options_that_may_be_left_out_take_their_type():
 
 SLOW_START = """
 import builtins, os, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # In the background it is ignored.
 load = builtins.__import__
 def interrupt(name, *rest):
     if name == "tyro":

@@ -32,6 +32,14 @@ print(peak_bytes())
 """
 
 
+COMMAND = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # In the background it is ignored.
+from marey.__main__ import main
+main()
+"""
+
+
 def write_png(path: Path) -> None:
     size = struct.pack(">IIBBBBB", SIDE, SIDE, 8, 2, 0, 0, 0)
     path.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR" + size + bytes(4 + 64))
@@ -113,7 +121,7 @@ def test_giant_pictures_are_refused_from_the_header(tmp_path):
 def test_ctrl_c_ends_a_solve_and_keeps_what_is_done(tmp_path):
     """The true command on the true clip, interrupted while it looks for people."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "marey.cli", "solve", str(demo_clip()), "-o", "out.take"],
+        [sys.executable, "-c", COMMAND, "solve", str(demo_clip()), "-o", "out.take"],
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
