@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+VIEWS = Path(__file__).resolve().parents[1] / "docs" / "benchmarks-views.md"
+
 
 def replace_section(path: Path, title: str, text: str) -> None:
     """Put a section where it was, or at the end.
@@ -29,3 +31,16 @@ def keep_section(path: Path, title: str) -> str:
         return ""
     place = rest.find("\n## ")
     return (found + (rest[:place] if place >= 0 else rest)).strip("\n") + "\n"
+
+
+def replace_tables(path: Path, text: str) -> None:
+    """Put tables between the two marks of a page whose prose is written by hand.
+
+    Args:
+        path: The page.
+        text: What stands between `<!-- tables begin -->` and `<!-- tables end -->` from now on.
+    """
+    begin, end = "<!-- tables begin -->", "<!-- tables end -->"
+    before, rest = path.read_text(encoding="utf-8").split(begin)
+    _, after = rest.split(end)
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")

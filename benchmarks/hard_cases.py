@@ -22,6 +22,7 @@ from scipy.spatial.transform import Rotation
 from tests.fit.bodies import smpl_like
 
 from benchmarks._machine import describe_machine, format_machine
+from benchmarks._pages import replace_tables
 from marey.body import Body, load_body
 from marey.core import BodyMotion, Cameras, Keypoints2D, load_skeleton
 from marey.fit.convert import convert_motion
@@ -33,7 +34,6 @@ from marey.synthetic import DetectorNoise, make_cameras, observe, project_to_cam
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "hard-cases.md"
-BEGIN, END = "<!-- tables begin -->", "<!-- tables end -->"
 CLIPS = ("05_02", "05_09", "05_10")
 _FRAMES, _RATE = 240, 30.0
 _MISSING = 0.2
@@ -267,10 +267,7 @@ def main(arguments: list[str] | None = None) -> int:
     text = "\n\n".join(parts)
     sys.stdout.write(text + "\n")
     if options.write:
-        page = DOCS.read_text(encoding="utf-8")
-        before, rest = page.split(BEGIN)
-        _, after = rest.split(END)
-        DOCS.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+        replace_tables(DOCS, text)
     return 0
 
 

@@ -28,6 +28,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from benchmarks._machine import describe_machine, format_machine
+from benchmarks._pages import replace_tables
 from benchmarks._peak import peak_mib
 from marey.body import load_body
 from marey.core import load_skeleton
@@ -51,7 +52,6 @@ from marey.fit.windows import (
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs" / "sequences.md"
-BEGIN, END = "<!-- tables begin -->", "<!-- tables end -->"
 LENGTHS = (10, 100, 1000, 10_000, 100_000)
 _RATE, _RUNS = 30.0, 5
 _FOCAL, _CENTRE, _AWAY = 1000.0, (640.0, 360.0), 4.5
@@ -319,10 +319,7 @@ def main(arguments: list[str] | None = None) -> int:
     text = "\n\n".join(parts)
     sys.stdout.write(text + "\n")
     if options.write:
-        page = DOCS.read_text(encoding="utf-8")
-        before, rest = page.split(BEGIN)
-        _, after = rest.split(END)
-        DOCS.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+        replace_tables(DOCS, text)
     return 0
 
 

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from scipy.optimize import least_squares
 
 from benchmarks._machine import describe_machine, format_machine
-from benchmarks._sections import write_section
+from benchmarks._pages import VIEWS, replace_section
 from benchmarks._tables import Table, format_table
 from marey.capture.triangulate import make_extrinsics
 from marey.geometry.triangulation import TriangulationOptions, triangulate
@@ -169,7 +169,7 @@ def main(arguments: list[str] | None = None) -> None:
     text = f"{format_machine(machine)}\n\n{format_table(table)}"
     print(text)
     if options.write:
-        write_section("Triangulation", text)
+        replace_section(VIEWS, "## Triangulation", f"## Triangulation\n\n{text}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from scipy.stats import chi2
 
 from benchmarks._machine import describe_machine, format_machine
-from benchmarks._sections import PAGE, write_section
+from benchmarks._pages import VIEWS, replace_section
 from benchmarks._tables import Cell, Table, format_table
 from marey.body import Body, load_body
 from marey.capture.fit_views import fit_views
@@ -30,7 +30,8 @@ from marey.core import Keypoints2D, Skeleton, load_skeleton
 from marey.fit.threads import one_thread_each, side_by_side
 from marey.synthetic import MotionName, SyntheticScene, make_cameras, synthetic_scene
 
-FIGURE = PAGE.with_name("sigma-calibration.svg")
+FIGURE = VIEWS.with_name("sigma-calibration.svg")
+_TITLE = "## Rings of cameras"
 _COCO = slice(0, 17)
 _JOINTS = 22
 _RINGS: tuple[tuple[int, int, MotionName], ...] = (
@@ -251,7 +252,7 @@ def main(arguments: list[str] | None = None) -> None:
     if options.write:
         draw_sigmas(rings, FIGURE)
         picture = f"![Calibration of sigma]({FIGURE.name})"
-        write_section("Rings of cameras", f"{text}\n\n{picture}")
+        replace_section(VIEWS, _TITLE, f"{_TITLE}\n\n{text}\n\n{picture}")
 
 
 if __name__ == "__main__":

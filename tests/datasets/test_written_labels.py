@@ -498,26 +498,6 @@ def test_harmony4d_without_frames(tmp_path):
         harmony4d.read_sequence(tmp_path / "a")
 
 
-@pytest.mark.parametrize(
-    ("file", "text", "said"),
-    [
-        ("cameras.txt", "1 SIMPLE_RADIAL 10 10 1 2 3 4\n", "model"),
-        ("cameras.txt", "1 PINHOLE 10 10 1 2 3\n", "parameters"),
-        ("cameras.txt", "1 PINHOLE 10 10 1 2 3 nan\n", "finite"),
-        ("images.txt", "1 1 1 1 1 0 0 0 1 a/1.jpg\n", "unit quaternion"),
-        ("images.txt", "# nothing\n", "no images"),
-        ("images.txt", "1 1 0 0 0 0 0 0 7 a/1.jpg\n", "no image is of a camera"),
-    ],
-)
-def test_damaged_colmap_is_refused(tmp_path, file, text, said):
-    (tmp_path / "cameras.txt").write_text("1 PINHOLE 10 10 1 2 3 4\n")
-    (tmp_path / "images.txt").write_text("1 1 0 0 0 0 0 0 1 a/1.jpg\n")
-    assert harmony4d.read_cameras(tmp_path).names == ("a",)
-    (tmp_path / file).write_text(text)
-    with pytest.raises(FormatError, match=said):
-        harmony4d.read_cameras(tmp_path)
-
-
 # ------------------------------------------------------------------ Shelf, LSP, PoseTrack
 
 

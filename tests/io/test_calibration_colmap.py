@@ -9,7 +9,6 @@ from scipy.spatial.transform import Rotation
 
 from marey.core import Cameras
 from marey.core.errors import FormatError, InputError
-from marey.datasets.harmony4d import read_cameras
 from marey.io.calibration_colmap import read_colmap, write_colmap
 from tests.io.test_calibrations import assert_same, make
 
@@ -46,12 +45,6 @@ def test_what_is_written_comes_back(binary: bool, fisheye: bool, scaled: bool, t
         cameras, tmp_path / "model", binary=binary, similarity=similarity() if scaled else None
     )
     assert_same(read_colmap(tmp_path / "model"), cameras)
-
-
-def test_the_data_sets_reader_reads_the_same(tmp_path: Path):
-    cameras = in_order(replace(make(fisheye=True), names=("cam01", "cam03", "cam02")))
-    write_colmap(cameras, tmp_path / "workplace", similarity=similarity())
-    assert_same(read_cameras(tmp_path / "workplace"), cameras)
 
 
 def test_a_model_in_its_own_words(tmp_path: Path):

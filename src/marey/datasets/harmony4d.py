@@ -21,17 +21,16 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial.transform import Rotation
 
-from marey.core import BodyMotion, Cameras
+from marey.core import BodyMotion
 from marey.core.errors import FormatError, InputError, NothingFoundError
-from marey.datasets._colmap import read_lenses, read_shots
 from marey.datasets._fields import describe, get_array, get_dict, to_array
 from marey.datasets._folder import find_files
 from marey.datasets._labels import make_keypoints3d, make_times, number_images
 from marey.datasets._object_npy import read_object_npy
 from marey.datasets._smpl import make_body_motion
 from marey.datasets.recording import Recording
+from marey.io.calibration_colmap import read_colmap
 
 FRAME_RATE = 20.0
 MAX_PEOPLE = 64
@@ -86,41 +85,9 @@ def read_sequence(path: str | Path, *, part: Part = "smpl", vertices: bool = Fal
         keypoints3d=make_keypoints3d(table.skeleton, tuple(table.people), time, points, flag),
         motion=table.make_motion(time) if isinstance(table, _Bodies) else None,
         vertices=table.stack("vertices") if vertices and part == "smpl" else None,
-        cameras=read_cameras(cameras) if (cameras / "cameras.txt").is_file() else None,
+        cameras=read_colmap(cameras) if (cameras / "cameras.txt").is_file() else None,
         frame_rate=FRAME_RATE,
         notes=("the world's axes are the corpus's own",),
-    )
-
-
-def read_cameras(path: str | Path) -> Cameras:
-    """Read the static cameras of a COLMAP folder, in the metric world if `scale.npy` is there.
-
-    Raises:
-        InputError: If a file is missing.
-        FormatError: If a file is not of this layout.
-    """
-    path = Path(path)
-    lenses, shots = read_lenses(path / "cameras.txt"), read_shots(path / "images.txt")
-    first = {shot.name.replace("\\", "/").split("/")[0]: shot for shot in reversed(shots)}
-    chosen = sorted((name, shot) for name, shot in first.items() if shot.lens in lenses)
-    if not chosen:
-        raise FormatError(f"{path}: no image is of a camera that cameras.txt describes")
-    used = [lenses[shot.lens] for _, shot in chosen]
-    kinds = {lens.model for lens in used}
-    if len(kinds) > 1:
-        raise FormatError(f"{path}: its cameras are of several models ({', '.join(kinds)})")
-    similarity = _read_similarity(path / "scale.npy")
-    K = np.tile(np.eye(3), (len(used), 1, 1))
-    for row, lens in enumerate(used):
-        K[row, [0, 1, 0, 1], [0, 1, 2, 2]] = lens.parameters[:4]
-    return Cameras(
-        names=tuple(name for name, _ in chosen),
-        model="fisheye" if kinds == {"OPENCV_FISHEYE"} else "pinhole",
-        K=K,
-        distortion=np.stack([lens.parameters[4:] for lens in used]),
-        T_cam_world=np.stack([_compose(shot.pose, similarity) for _, shot in chosen])[:, None],
-        size=np.array([lens.size for lens in used]),
-        time_offset=np.zeros(len(used)),
     )
 
 
@@ -200,26 +167,3 @@ class _Bodies(_Layout):
         return make_body_motion(
             tuple(self.people), time, pose, shape=shape, trans=self.stack("transl")
         )
-
-
-def _read_similarity(path: Path) -> Float[np.ndarray, "4 4"]:
-    if not path.is_file():
-        return np.eye(4)
-    matrix = to_array(read_object_npy(path), path.name, path, (4, 4))
-    scale = np.cbrt(np.linalg.det(matrix[:3, :3]))
-    square = matrix[:3, :3] @ matrix[:3, :3].T
-    if scale <= 0 or not np.allclose(square, scale**2 * np.eye(3), atol=1e-3 * scale**2):
-        raise FormatError(f"{path} is no similarity (rotation, one scale above 0, translation)")
-    return matrix
-
-
-def _compose(
-    pose: Float[np.ndarray, "7"], similarity: Float[np.ndarray, "4 4"]
-) -> Float[np.ndarray, "7"]:
-    """Return the pose in the metric world, brought to its unit: E' = E T, then E' / |E'|."""
-    R = Rotation.from_quat(pose[:4], scalar_first=True).as_matrix()
-    turned = R @ similarity[:3, :3]
-    scale = np.cbrt(np.linalg.det(turned))
-    place = (R @ similarity[:3, 3] + pose[4:]) / scale
-    turn = Rotation.from_matrix(turned / scale).as_quat(scalar_first=True)
-    return np.concatenate([turn, place])

@@ -24,10 +24,9 @@ from marey.fit.frames import LmOptions, Solution
 from marey.fit.learned_prior import LearnedPrior
 from marey.fit.pose_prior import PosePrior, linearise
 from marey.fit.pose_prior import residual as prior_residual
-from marey.fit.problem import Problem
+from marey.fit.problem import SHIFT_DAMPING, Problem
 from marey.fit.tree import dense_normal
 
-_SHIFT_DAMPING = 1e-6
 _HOPELESS = 1e9
 _KNOWN = (Reprojection, RelativePoints, PointAnchor)
 
@@ -134,8 +133,8 @@ def solve_normal(
     damping: Float[Tensor, "B"],
 ) -> tuple[Float[Tensor, "B n"], Bool[Tensor, "B"]]:
     """Solve damped equations; zero where a matrix is not positive definite."""
-    diagonal = damping.clamp_min(_SHIFT_DAMPING).unsqueeze(1).repeat(1, hessian.shape[-1])
-    diagonal[:, problem.layout.shifts] = _SHIFT_DAMPING
+    diagonal = damping.clamp_min(SHIFT_DAMPING).unsqueeze(1).repeat(1, hessian.shape[-1])
+    diagonal[:, problem.layout.shifts] = SHIFT_DAMPING
     factor, failed = torch.linalg.cholesky_ex(hessian + torch.diag_embed(diagonal))
     sound = (failed == 0) & torch.isfinite(factor).all(-1).all(-1)
     eye = torch.eye(hessian.shape[-1], dtype=factor.dtype, device=factor.device)

@@ -35,7 +35,7 @@ PointCost = (
 PoseCost = PoseAnchor | LimbShape
 
 _Value = TypeVar("_Value", bound=PointCost | PoseCost)
-_SHIFT_DAMPING = 1e-6
+SHIFT_DAMPING = 1e-6
 """Keeps the shift of a group without measurements at zero."""
 
 
@@ -159,8 +159,8 @@ class Problem:
     ) -> tuple[Float[Tensor, "B n"], Bool[Tensor, "B"]]:
         """Return the damped step of every column of the layout, and which problems were sound."""
         diagonal = np.repeat(damping.numpy()[:, None], self.layout.num_columns, 1)
-        diagonal = np.maximum(diagonal, _SHIFT_DAMPING)
-        diagonal[:, self.layout.shifts] = _SHIFT_DAMPING
+        diagonal = np.maximum(diagonal, SHIFT_DAMPING)
+        diagonal[:, self.layout.shifts] = SHIFT_DAMPING
         delta, sound = solve_rows(self.layout, normal, diagonal)
         return torch.from_numpy(delta), torch.from_numpy(sound)
 
@@ -170,7 +170,7 @@ class Problem:
         full, right = torch.from_numpy(expand(self.layout, normal)), torch.from_numpy(normal.right)
         order, shifts = self._order, self.layout.shifts
         # Groups share no points and axes do not mix, so the shifts do not meet each other.
-        stiffness = full[:, shifts, shifts].diagonal(dim1=1, dim2=2) + _SHIFT_DAMPING
+        stiffness = full[:, shifts, shifts].diagonal(dim1=1, dim2=2) + SHIFT_DAMPING
         border = full[:, order, shifts]
         share = border / stiffness.unsqueeze(1)
         return Dense(

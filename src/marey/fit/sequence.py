@@ -20,13 +20,11 @@ from torch import Tensor
 from marey.fit._sequence_numba import accelerate_kernel, band_kernel
 from marey.fit.chain import Pose, log_so3
 from marey.fit.frames import Solution
-from marey.fit.problem import Problem, State
+from marey.fit.problem import SHIFT_DAMPING, Problem, State
 from marey.fit.tree import Layout, Rows
 
 SHORTEST = 1e-4
 """Least time between two frames, s; a clock that stands still would make accelerations infinite."""
-_SHIFT_DAMPING = 1e-6
-"""Keeps the shift of a group without measurements at zero, as `Problem.solve` does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +198,7 @@ class Coupling:
             layout.offset,
             layout.depth,
             num_shifts,
-            _SHIFT_DAMPING,
+            SHIFT_DAMPING,
             diagonal,
             near,
             far,

@@ -13,7 +13,7 @@ from marey.fit.chain import Pose
 from marey.fit.frames import Solution
 from marey.fit.kernels import pseudo_huber, pseudo_huber_weight
 from marey.fit.on_device import PlainState, evaluate, move, move_problem, normal_equations
-from marey.fit.problem import Problem
+from marey.fit.problem import SHIFT_DAMPING, Problem
 from marey.fit.sequence import (
     SHORTEST,
     SequenceOptions,
@@ -21,8 +21,6 @@ from marey.fit.sequence import (
     acceleration_columns,
     whiten_accelerations,
 )
-
-_SHIFT_DAMPING = 1e-6
 
 
 def solve_sequence_on(
@@ -103,7 +101,7 @@ def sequence_step(
     gradient = torch.where(finite[:, None], gradient, 0.0)
     num_shifts = problem.layout.shifts.stop
     own, shifts = slice(num_shifts, None), slice(0, num_shifts)
-    stiffness = hessian[:, shifts, shifts].diagonal(dim1=1, dim2=2) + _SHIFT_DAMPING
+    stiffness = hessian[:, shifts, shifts].diagonal(dim1=1, dim2=2) + SHIFT_DAMPING
     border = hessian[:, own, shifts]
     share = border / stiffness.unsqueeze(1)
     blocks = hessian[:, own, own] - share @ border.mT

@@ -17,7 +17,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from marey.fit._tree_numba import accumulate_kernel, place_kernel, solve_kernel
+from marey.fit._elimination_numba import solve_kernel
+from marey.fit._tree_numba import accumulate_kernel, place_kernel
 from marey.fit.chain import Chain, Placed, Pose, place, pose_jacobian, shape_jacobian
 from marey.fit.forces import Forces
 

@@ -1,6 +1,7 @@
 """What readers and writers of camera calibrations share: one camera at a time, checked."""
 
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,20 @@ def read_text(path: Path) -> str:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise FormatError(f"{path} is no text file; is it the right file?") from error
+
+
+def read_tables(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the tables of a TOML calibration that are cameras, by their keys."""
+    text = read_text(path)
+    try:
+        tables = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path} is not sound TOML ({error}); export it again") from error
+    return [
+        (key, table)
+        for key, table in tables.items()
+        if isinstance(table, Mapping) and "matrix" in table
+    ]
 
 
 def collect_cameras(path: Path, parts: Sequence[Any]) -> Cameras:

@@ -7,7 +7,6 @@ are in the unit of the board: millimetres as a rule in Anipose, metres in Calisc
 Written are metres.
 """
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,13 @@ from typing import Any
 from scipy.spatial.transform import Rotation
 
 from marey.core import Cameras
-from marey.core.errors import FormatError
 from marey.core.files import atomic_path
 from marey.io._camera_parts import (
     OneCamera,
     collect_cameras,
     enter_pixels,
     list_cameras,
-    read_text,
+    read_tables,
     to_numbers,
 )
 from marey.io._toml import format_toml
@@ -40,18 +38,8 @@ def read_anipose(path: str | Path, *, unit_m: float = 1.0) -> Cameras:
         FormatError: If it is no such calibration.
     """
     path = Path(path)
-    text = read_text(path)
-    try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is not sound TOML ({error}); export it again") from error
-    entries = [
-        (key, table)
-        for key, table in tables.items()
-        if isinstance(table, Mapping) and "matrix" in table
-    ]
     return collect_cameras(
-        path, [lambda e=entry: _from_table(e[0], e[1], unit_m) for entry in entries]
+        path, [lambda e=entry: _from_table(e[0], e[1], unit_m) for entry in read_tables(path)]
     )
 
 

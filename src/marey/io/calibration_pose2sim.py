@@ -8,7 +8,6 @@ camera's axes with Y up and Z backwards. The text is refused if it declares enti
 pixels as OpenCV does, so principal points gain half a pixel on the way in.
 """
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from marey.io._camera_parts import (
     OneCamera,
     collect_cameras,
     enter_pixels,
+    read_tables,
     read_text,
     to_numbers,
 )
@@ -40,17 +40,7 @@ def read_pose2sim(path: str | Path) -> Cameras:
         FormatError: If it is no such calibration.
     """
     path = Path(path)
-    text = read_text(path)
-    try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is not sound TOML ({error}); export it again") from error
-    entries = [
-        (key, table)
-        for key, table in tables.items()
-        if isinstance(table, Mapping) and "matrix" in table
-    ]
-    return collect_cameras(path, [lambda e=entry: _from_toml(*e) for entry in entries])
+    return collect_cameras(path, [lambda e=entry: _from_toml(*e) for entry in read_tables(path)])
 
 
 def read_qualisys(path: str | Path) -> Cameras:

@@ -1,55 +1,29 @@
 """Files of `torch.save` as numpy arrays, loaded as weights only, within limits."""
 
-import warnings
-import zipfile
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from marey.core.errors import FormatError
+from marey.io.torch_file import read_torch
 
 MAX_BYTES = 2 << 30
 MAX_DEPTH = 20
 MAX_VALUES = 1_000_000
 
-_FAULTS = (
-    *(zipfile.BadZipFile, UnpicklingError, RuntimeError, ValueError, TypeError, KeyError),
-    *(IndexError, AttributeError, EOFError, OSError, MemoryError, OverflowError, AssertionError),
-    *(NotImplementedError, RecursionError, ImportError),
-)
-"""What damaged archives make torch and the standard library raise."""
-
 
 def read_weights(path: Path) -> Any:
     """Return the containers, numbers and tensors in a file of torch; tensors as arrays.
 
-    `torch.load(weights_only=True)` runs nothing that the file says. Archives that unpack to more
-    than they hold, and tensors larger than their own storage, are refused.
+    Nothing that the file says is run (`io.torch_file`), and tensors larger than their own storage
+    are refused.
 
     Raises:
         FormatError: If it is no such file, damaged, or holds anything but weights.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = archive.infolist()
-        if sum(member.file_size for member in members) > MAX_BYTES:
-            raise FormatError(f"{path} unpacks to more than {MAX_BYTES} bytes; cut it into parts")
-        if any(member.compress_type != zipfile.ZIP_STORED for member in members):
-            raise FormatError(f"{path} is packed, which torch never does; save it again")
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what damaged files make torch guess
-            value = torch.load(path, map_location="cpu", weights_only=True)
-        return _Plain(path).convert(value, 0)
-    except FormatError:
-        raise
-    except _FAULTS as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise FormatError(
-            f"{path} is not a sound file of torch that holds tensors only ({reason[0][:200]})"
-        ) from error
+    return _Plain(path).convert(read_torch(path, max_bytes=MAX_BYTES), 0)
 
 
 class _Plain:

@@ -4,8 +4,6 @@ A checkpoint is a torch file holding a dictionary with `state_dict`; a bare stat
 well. Names may carry `module.` (wrapped for several GPUs) and `transformer.`.
 """
 
-import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,13 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from marey.core.errors import FormatError, InputError
+from marey.core.errors import FormatError
+from marey.io.torch_file import read_torch
 from marey.models.hanet.config import HANetConfig, MaskMode, Representation
 from marey.models.hanet.inference import drop_unused, infer_config, rename_parameters
 from marey.models.hanet.network import HANet
 
-_ZIP, _PICKLE = b"PK\x03\x04", b"\x80\x02"
-"""How torch files begin, since version 1.6 and before."""
 # Checkpoints keep the best metric as a numpy number, which torch does not read by itself.
 # Its maker moved between versions of numpy; files name either place.
 _SCALAR = np.float64(0).__reduce__()[0]
@@ -58,8 +55,10 @@ def load_checkpoint(
         FormatError: If the file is no checkpoint of a HANet.
         InputError: If what the caller says does not go with it.
     """
+    # Mapped, the optimiser's state, three times the weights, is never read.
+    content = read_torch(Path(path), harmless=_HARMLESS, mapped=True)
     return import_state(
-        _find_state(_read(Path(path)), Path(path)),
+        _find_state(content, Path(path)),
         representation=representation,
         heads=heads,
         interval=interval,
@@ -127,39 +126,6 @@ def _check_names(expected: set[str], found: set[str]) -> None:
             f"the weights are not those of a HANet of these settings: it {what} "
             f"({len(missing)} missing, {len(foreign)} unknown)"
         )
-
-
-def _read(path: Path) -> Any:
-    if not path.is_file():
-        raise InputError(f"{path} is no file; give a checkpoint")
-    with path.open("rb") as file:
-        head = file.read(4)
-    zipped = head == _ZIP
-    if zipped:
-        _check_archive(path)
-    elif not head.startswith(_PICKLE):
-        raise FormatError(f"{path} is no torch file; give the .pth.tar file of the training")
-    try:
-        with torch.serialization.safe_globals(_HARMLESS):
-            # Mapped, the optimiser's state, three times the weights, is never read.
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
-    except (pickle.UnpicklingError, OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise FormatError(
-            f"{path} is no torch checkpoint of plain weights ({reason}); give the .pth.tar file "
-            "of the training"
-        ) from error
-
-
-def _check_archive(path: Path) -> None:
-    """Refuse compressed archives: torch writes none, and few bytes could stand for very many."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
-    except zipfile.BadZipFile as error:
-        raise FormatError(f"{path} is a damaged archive ({error}); copy it again") from error
-    if not stored:
-        raise FormatError(f"{path} is a compressed archive, no torch checkpoint; unpack it first")
 
 
 def _find_state(content: Any, path: Path) -> Mapping[str, Tensor]:
