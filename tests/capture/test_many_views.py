@@ -9,9 +9,9 @@ import torch
 
 from marey.body import Body, load_body
 from marey.capture.limbs import find_limbs
-from marey.capture.many_views import associate_one_person, solve_views
+from marey.capture.many_views import solve_views
 from marey.capture.pipeline import Seen
-from marey.core import BodyMotion, Clip, Keypoints2D, Person, Track, Tracks
+from marey.core import BodyMotion, Clip, Keypoints2D, Person, Take, Track, Tracks
 from marey.core.errors import InputError, NothingFoundError
 from marey.io.take import read_take, write_take
 from marey.synthetic import SyntheticScene, make_cameras, synthetic_scene
@@ -91,17 +91,101 @@ def test_two_people_by_a_given_association(body: Body, scene: SyntheticScene, tm
     )
 
 
-def test_the_largest_person_of_every_view_is_the_one(scene: SyntheticScene):
-    seen = make_seen(scene, 0)
-    small = seen.tracks.tracks[1]
-    middle = small.box.mean(1, keepdims=True)
-    shrunk = replace(small, box=middle + 0.2 * (small.box - middle))
-    late = Track(person="03", start=30, box=shrunk.box[:5], confidence=small.confidence[:5])
-    tracks = Tracks(time=np.arange(40) / 30, tracks=(shrunk, seen.tracks.tracks[0], late))
-    clip = replace(seen.clip, time=np.arange(40) / 30)
-    people = (seen.people[1], seen.people[0], seen.people[1])
-    crowd = replace(seen, clip=clip, tracks=tracks, people=people)
-    assert associate_one_person([crowd]) == ((-1, 0, 0),)
+def cut_person(seen: Seen, row: int, frames: slice) -> Seen:
+    """Let a tracker follow one of a view's people in some frames only."""
+    person, track = seen.people[row], seen.tracks.tracks[row]
+    block = person.keypoints2d[0]
+    part = replace(
+        block,
+        time=block.time[frames],
+        position=block.position[:, frames],
+        confidence=block.confidence[:, frames],
+    )
+    length = len(part.time)
+    shorter = replace(person, start=frames.start, num_frames=length, keypoints2d=(part,))
+    boxes = replace(
+        track, start=frames.start, box=track.box[frames], confidence=track.confidence[frames]
+    )
+    people, tracks = list(seen.people), list(seen.tracks.tracks)
+    people[row], tracks[row] = shorter, boxes
+    return replace(seen, people=tuple(people), tracks=replace(seen.tracks, tracks=tuple(tracks)))
+
+
+def _errors(body: Body, scene: SyntheticScene, take: Take) -> np.ndarray:
+    """Return each person's mean error to each of the scene's, m."""
+    table = []
+    for person in take.people:
+        assert person.motion is not None
+        span = slice(person.start, person.stop)
+        own = _joints(body, person.motion)
+        truths = [_joints(body, scene.motion, row)[span] for row in range(len(scene.motion.people))]
+        table.append([float(np.nanmean(np.linalg.norm(own - t, axis=-1))) for t in truths])
+    return np.array(table)
+
+
+def test_who_is_who_is_found(body: Body, scene: SyntheticScene):
+    orders = [(0, 1), (1, 0), (1, 0), (0, 1)]
+    views = [make_seen(scene, view, order) for view, order in enumerate(orders)]
+    take = solve_views(views, scene.cameras, body=body).take
+    assert len(take.people) == 2
+    errors = _errors(body, scene, take)
+    assert sorted(errors.argmin(1).tolist()) == [0, 1]
+    assert errors.min(1).max() < 0.03
+    # Boxes follow their people, whatever the views called them.
+    first = int(errors[0].argmin())
+    for tracks, order, seen in zip(take.tracks, orders, views, strict=True):
+        assert tracks.people == ("01", "02")
+        own = seen.tracks.tracks[order.index(first)].box
+        np.testing.assert_array_equal(tracks.tracks[0].box, own)
+
+
+def test_who_leaves_has_a_span_and_tracks_may_be_in_pieces(body: Body, scene: SyntheticScene):
+    views = []
+    for view in range(4):
+        seen = cut_person(make_seen(scene, view), 1, slice(0, 18))
+        if view == 2:
+            # The tracker of this view lost the first person and found them again.
+            late = make_seen(scene, view)
+            both = cut_person(late, 0, slice(14, 30))
+            early = cut_person(seen, 0, slice(0, 10))
+            tracks = (*early.tracks.tracks, both.tracks.tracks[0])
+            seen = replace(
+                early,
+                people=(*early.people, both.people[0]),
+                tracks=replace(early.tracks, tracks=tracks),
+            )
+        views.append(seen)
+    take = solve_views(views, scene.cameras, body=body).take
+    spans = sorted((person.start, person.stop) for person in take.people)
+    assert spans == [(0, 18), (0, 30)]
+    errors = _errors(body, scene, take)
+    assert errors.min(1).max() < 0.03
+    whole = next(person for person in take.people if person.stop == 30)
+    seen_again = whole.keypoints2d[2].valid[0].any(1)
+    assert seen_again[:10].all() and seen_again[14:].all() and not seen_again[10:14].any()
+    for person in take.people:
+        assert person.motion is not None and person.keypoints3d is not None
+        assert len(person.motion.time) == person.num_frames == len(person.keypoints3d.time)
+
+
+def test_one_person_detected_twice_is_one(body: Body, scene: SyntheticScene):
+    views = []
+    for view in range(4):
+        seen = make_seen(scene, view)
+        twin = seen.people[0]
+        shifted = replace(
+            twin.keypoints2d[0],
+            position=twin.keypoints2d[0].position + 1.0,
+            confidence=0.8 * twin.keypoints2d[0].confidence,
+        )
+        views.append(
+            replace(
+                seen,
+                people=(*seen.people, replace(twin, keypoints2d=(shifted,))),
+                tracks=replace(seen.tracks, tracks=(*seen.tracks.tracks, seen.tracks.tracks[0])),
+            )
+        )
+    assert len(solve_views(views, scene.cameras, body=body).take.people) == 2
 
 
 def test_views_and_cameras_must_agree(body: Body, scene: SyntheticScene):
@@ -117,7 +201,11 @@ def test_wrong_cameras_and_empty_views_are_said(body: Body, scene: SyntheticScen
     ]
     with pytest.raises(NothingFoundError, match="nobody was found"):
         solve_views(nobody, scene.cameras, association=((),) * 4, body=body)
+    with pytest.raises(NothingFoundError, match="nobody was found"):
+        solve_views(nobody, scene.cameras, body=body)
     elsewhere = make_cameras(4, target=(40.0, 0.0, 30.0))
+    with pytest.raises(NothingFoundError, match="two cameras agree on anybody"):
+        solve_views(views, elsewhere, body=body)
     with pytest.raises(NothingFoundError, match="two cameras that agree"):
         solve_views(views, elsewhere, association=((0, 1),) * 4, body=body)
     late = [

@@ -71,6 +71,23 @@ def choose_clock(views: Sequence[Float[np.ndarray, "_"]]) -> Float[np.ndarray, "
     return clock[np.sum(running, 0) >= min(2, len(views))]
 
 
+def find_owners(people: Sequence[Person], *, view: int, num_frames: int) -> Int[np.ndarray, "L"]:
+    """Return which of a view's followed people each of its frames shows; -1 for none.
+
+    Args:
+        people: Those who count as one; where several are seen at once, the surest counts.
+        view: Which of their keypoints.
+        num_frames: Number of the view's frames.
+    """
+    owner, best = np.full(num_frames, -1), np.zeros(num_frames)
+    for number, person in enumerate(people):
+        sure = person.keypoints2d[view].confidence[0].mean(1)
+        span = np.arange(person.start, person.stop)
+        surer = sure > best[span]
+        owner[span[surer]], best[span[surer]] = number, sure[surer]
+    return owner
+
+
 def gather_keypoints(
     people: Sequence[Person],
     *,
@@ -96,15 +113,12 @@ def gather_keypoints(
     shape = (num_frames, len(skeleton))
     position = np.full((*shape, 2), np.nan, np.float32)
     confidence, sigma = np.zeros(shape, np.float32), np.full(shape, np.nan, np.float32)
-    best = np.zeros(num_frames)
-    for person in people:
-        block, span = person.keypoints2d[view], slice(person.start, person.stop)
-        sure = block.confidence[0].mean(1)
-        taken = np.arange(num_frames)[span][sure > best[span]]
+    owner = find_owners(people, view=view, num_frames=num_frames)
+    for number, person in enumerate(people):
+        block, taken = person.keypoints2d[view], np.flatnonzero(owner == number)
         rows = taken - person.start
         position[taken], confidence[taken] = block.position[0, rows], block.confidence[0, rows]
         sigma[taken] = np.nan if block.sigma is None else block.sigma[0, rows]
-        best[taken] = sure[rows]
     return Keypoints2D(
         skeleton=skeleton,
         people=(name,),
@@ -134,13 +148,23 @@ def _between(
     }
 
 
-def gather_track(tracks: Sequence[Track], *, name: str, steps: Steps) -> Track | None:
-    """Return one person's boxes in one view at the moments of a clock; None if there are none."""
+def gather_track(
+    tracks: Sequence[Track], *, name: str, steps: Steps, owner: Int[np.ndarray, "T"] | None = None
+) -> Track | None:
+    """Return one person's boxes in one view at the moments of a clock; None if there are none.
+
+    Args:
+        tracks: The view's tracks.
+        name: The person's name.
+        steps: Where the moments lie among the view's frames.
+        owner: Which of the tracks is the person at each moment, -1 for none; the surest if None.
+    """
     nearest = steps.nearest
     box = np.full((len(nearest), 4), np.nan, np.float32)
     confidence = np.zeros(len(nearest), np.float32)
-    for track in tracks:
-        rows = np.flatnonzero((nearest >= track.start) & (nearest < track.stop))
+    for number, track in enumerate(tracks):
+        inside = (nearest >= track.start) & (nearest < track.stop)
+        rows = np.flatnonzero(inside if owner is None else inside & (owner == number))
         own = nearest[rows] - track.start
         surer = track.confidence[own] > confidence[rows]
         box[rows[surer]] = track.box[own[surer]]

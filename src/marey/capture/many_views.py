@@ -1,7 +1,8 @@
 """The order of the verbs for several calibrated cameras; nothing else knows it.
 
-What each camera saw, associated across them, is brought to one clock, triangulated, refined and
-fitted with one body per person. The world is the calibration's.
+What each camera saw is brought to one clock, associated across them, triangulated, refined and
+fitted with one body per person. The world is the calibration's. Each person covers the span from
+the first to the last moment at which they are somewhere in the pictures.
 """
 
 from collections.abc import Sequence
@@ -11,18 +12,13 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from marey.body import Body
-from marey.capture.common_clock import (
-    Steps,
-    choose_clock,
-    find_steps,
-    gather_keypoints,
-    gather_track,
-)
+from marey.capture.associate import AssociationOptions
+from marey.capture.common_clock import Steps, choose_clock, find_steps
+from marey.capture.crowd_in_views import Association, gather_crowd
 from marey.capture.duplicates import suppress_duplicates
 from marey.capture.fit_body import FitOptions
 from marey.capture.fit_views import ViewsFit, fit_views
 from marey.capture.limbs import find_limbs
-from marey.capture.people import name_people
 from marey.capture.pipeline import Seen, Timings
 from marey.capture.pose_cost import PoseWeights, Setting, optimize_points
 from marey.capture.refine_points import RefineOptions, refine_keypoints
@@ -33,19 +29,17 @@ from marey.capture.triangulate import (
 )
 from marey.capture.view_data import ViewsOfPerson
 from marey.capture.view_quality import ViewQuality, judge_views
-from marey.core import Cameras, Keypoints2D, Keypoints3D, Person, Take, Tracks
+from marey.core import Cameras, Keypoints2D, Keypoints3D, Person, Take
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
 from marey.fit.threads import one_thread_each, side_by_side
-
-Association = tuple[tuple[int, ...], ...]
-"""Per view, the person in the world that each of its followed people is; -1 for nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManyViewsOptions:
     """What may be set of a capture with several cameras."""
 
+    associate: AssociationOptions = field(default_factory=AssociationOptions)
     points: KeypointOptions = field(default_factory=KeypointOptions)
     refine: RefineOptions = field(
         default_factory=lambda: RefineOptions(limb_deviations=4.0, robust=True)
@@ -74,33 +68,11 @@ class SolvedViews:
     """One per view."""
 
 
-def associate_one_person(views: Sequence[Seen]) -> Association:
-    """Take the largest person of every view to be one and the same, and all others for nobody.
-
-    Followed people who are seen before or after that person only, never beside, are pieces of the
-    same track.
-    """
-    return tuple(_find_largest(seen) for seen in views)
-
-
-def _find_largest(seen: Seen) -> tuple[int, ...]:
-    sizes = []
-    for track in seen.tracks.tracks:
-        extent = np.nan_to_num(track.box[:, 2:] - track.box[:, :2])
-        sizes.append(float(np.sqrt(np.maximum(extent.prod(1), 0)).sum()))
-    taken, own = np.zeros(len(seen.clip.time), bool), [-1] * len(sizes)
-    for row in np.argsort(sizes)[::-1]:
-        span = slice(seen.tracks.tracks[row].start, seen.tracks.tracks[row].stop)
-        if not taken[span].any():
-            own[row], taken[span] = 0, True
-    return tuple(own)
-
-
 def solve_views(
     views: Sequence[Seen],
     cameras: Cameras,
     *,
-    association: Association,
+    association: Association | None = None,
     body: Body,
     options: ManyViewsOptions | None = None,
     progress: Progress = silent,
@@ -110,8 +82,9 @@ def solve_views(
 
     Args:
         views: What each camera saw, one per camera and in their order.
-        cameras: The calibration; `time_offset` brings each view to the common clock.
-        association: Who is who across views.
+        cameras: The calibration; `time_offset` brings each view to the common clock. Moving cameras
+            have a pose per moment of that clock.
+        association: Who is who across views; found from where people are in space if None.
         body: The body to fit.
         options: How.
         progress: Called as the fit advances.
@@ -125,9 +98,13 @@ def solve_views(
     _check_views(views, cameras)
     with timings.measure("clock"):
         clock, steps = _find_clock(views, cameras)
-        seen = _gather(views, association, clock, steps)
+        _check_poses(cameras, clock)
+    with timings.measure("associate"):
+        crowd = gather_crowd(
+            views, cameras, clock, steps, association=association, options=options.associate
+        )
     with timings.measure("triangulate"):
-        clean = suppress_duplicates(seen, drop="weaker")
+        clean = suppress_duplicates(crowd.keypoints, drop="weaker")
         found = triangulate_keypoints(clean, cameras, options=options.points)
     if not found.keypoints.valid.any():
         raise NothingFoundError(
@@ -136,14 +113,17 @@ def solve_views(
         )
     with timings.measure("refine"):
         points = refine_skeletons(found.keypoints, options)
+    spans = find_spans(clean)
     with timings.measure("fit"):
-        fits = _fit_everyone(clean, found, points, cameras, body, options, progress)
-    people = tuple(_to_person(clean, points, fits, row) for row in range(len(clean.people)))
+        fits = _fit_everyone(clean, found, points, spans, cameras, body, options, progress)
+    people = tuple(
+        _to_person(clean, points, fits[row], row, span) for row, span in enumerate(spans)
+    )
     take = Take(
         time=clock,
         clips=tuple(seen.clip for seen in views),
         cameras=cameras,
-        tracks=_to_tracks(views, association, clean.people, clock, steps),
+        tracks=crowd.tracks,
         people=people,
     )
     quality = judge_views(clean, found, cameras)
@@ -201,51 +181,38 @@ def _find_clock(
     return clock, [find_steps(times, clock) for times in own]
 
 
-def _gather(
-    views: Sequence[Seen],
-    association: Association,
-    clock: Float[np.ndarray, "T"],
-    steps: Sequence[Steps],
-) -> Keypoints2D:
-    """Lay out everyone's keypoints in all views."""
-    names = name_people(1 + max((who for view in association for who in view), default=-1))
-    skeletons = [person.keypoints2d[0].skeleton for seen in views for person in seen.people]
-    if not skeletons or not names:
-        raise NothingFoundError("nobody was found in any of the videos; check what they show")
-    blocks = [
-        [
-            gather_keypoints(
-                [person for person, who in zip(seen.people, own, strict=True) if who == row],
-                view=0,
-                name=name,
-                skeleton=skeletons[0],
-                steps=step,
-                num_frames=len(seen.clip.time),
-                clock=clock,
-            )
-            for row, name in enumerate(names)
-        ]
-        for seen, own, step in zip(views, association, steps, strict=True)
-    ]
+def _check_poses(cameras: Cameras, clock: Float[np.ndarray, "T"]) -> None:
+    poses = cameras.T_cam_world.shape[1]
+    if poses not in (1, len(clock)):
+        raise InputError(
+            f"moving cameras with {poses} poses came with {len(clock)} moments of the common "
+            "clock; give one pose per moment"
+        )
 
-    def stack(part: str) -> Float[np.ndarray, "..."]:
-        return np.stack([np.concatenate([getattr(b, part) for b in view]) for view in blocks])
 
-    sigma = stack("sigma")
-    return Keypoints2D(
-        skeleton=skeletons[0],
-        people=names,
-        time=clock,
-        position=stack("position"),
-        confidence=stack("confidence"),
-        sigma=sigma if np.isfinite(sigma).any() else None,
-    )
+def find_spans(keypoints: Keypoints2D) -> list[slice]:
+    """Return from when to when each person is somewhere in the pictures; all, if never."""
+    seen = np.asarray(keypoints.valid.any((0, 3)))
+    spans = []
+    for row in range(len(seen)):
+        moments = np.flatnonzero(seen[row])
+        first, last = (moments[0], moments[-1]) if len(moments) else (0, seen.shape[1] - 1)
+        spans.append(slice(int(first), int(last) + 1))
+    return spans
+
+
+def cut_cameras(cameras: Cameras, span: slice) -> Cameras:
+    """Return the cameras of a span of moments; those that stand still stay as they are."""
+    if cameras.T_cam_world.shape[1] == 1:
+        return cameras
+    return replace(cameras, T_cam_world=cameras.T_cam_world[:, span])
 
 
 def _fit_everyone(
     keypoints: Keypoints2D,
     found: TriangulatedKeypoints,
     points: Keypoints3D,
+    spans: Sequence[slice],
     cameras: Cameras,
     body: Body,
     options: ManyViewsOptions,
@@ -254,9 +221,9 @@ def _fit_everyone(
     finished: list[int] = []
 
     def fit(row: int) -> ViewsFit | None:
-        person = lay_out_person(keypoints, found, points, row, options)
-        name = keypoints.people[row]
-        result = fit_views(body, person, cameras, name=name, options=options.fit)
+        person = lay_out_person(keypoints, found, points, row, options, span=spans[row])
+        name, own = keypoints.people[row], cut_cameras(cameras, spans[row])
+        result = fit_views(body, person, own, name=name, options=options.fit)
         finished.append(row)
         progress("fit", len(finished), len(keypoints.people))
         return result
@@ -278,6 +245,8 @@ def lay_out_person(
     points: Keypoints3D,
     row: int,
     options: ManyViewsOptions,
+    *,
+    span: slice = slice(None),
 ) -> ViewsOfPerson:
     """Return what the fit of one person needs.
 
@@ -285,66 +254,46 @@ def lay_out_person(
     and the view alone sees it.
     """
     assert points.sigma is not None
-    inlier: Bool[np.ndarray, "C T K"] = found.inlier[:, row]
-    sure = keypoints.confidence[:, row] > options.points.views.min_confidence
+    inlier: Bool[np.ndarray, "C T K"] = found.inlier[:, row, span]
+    sure = keypoints.confidence[:, row, span] > options.points.views.min_confidence
     return ViewsOfPerson(
         skeleton=keypoints.skeleton,
-        time=keypoints.time,
-        points=points.position[row],
-        point_sigma=points.sigma[row],
-        image=keypoints.position[:, row],
-        image_sigma=found.pixel_sigma[:, row],
+        time=keypoints.time[span],
+        points=points.position[row, span],
+        point_sigma=points.sigma[row, span],
+        image=keypoints.position[:, row, span],
+        image_sigma=found.pixel_sigma[:, row, span],
         counts=sure & (inlier | ~inlier.any(0)),
     )
 
 
 def _to_person(
-    keypoints: Keypoints2D, points: Keypoints3D, fits: Sequence[ViewsFit | None], row: int
+    keypoints: Keypoints2D, points: Keypoints3D, fit: ViewsFit | None, row: int, span: slice
 ) -> Person:
-    name, fit = keypoints.people[row], fits[row]
-    own = slice(row, row + 1)
+    name, time = keypoints.people[row], keypoints.time[span]
+    own = slice(row, row + 1), span
     return Person(
         name=name,
-        start=0,
-        num_frames=len(keypoints.time),
+        start=span.start,
+        num_frames=len(time),
         keypoints2d=tuple(
             replace(
                 keypoints,
                 people=(name,),
-                position=keypoints.position[view, own],
-                confidence=keypoints.confidence[view, own],
-                sigma=None if keypoints.sigma is None else keypoints.sigma[view, own],
+                time=time,
+                position=keypoints.position[view][own],
+                confidence=keypoints.confidence[view][own],
+                sigma=None if keypoints.sigma is None else keypoints.sigma[view][own],
             )
             for view in range(len(keypoints.position))
         ),
         keypoints3d=replace(
             points,
             people=(name,),
+            time=time,
             position=points.position[own],
             confidence=points.confidence[own],
             sigma=None if points.sigma is None else points.sigma[own],
         ),
         motion=None if fit is None else fit.motion,
     )
-
-
-def _to_tracks(
-    views: Sequence[Seen],
-    association: Association,
-    names: tuple[str, ...],
-    clock: Float[np.ndarray, "T"],
-    steps: Sequence[Steps],
-) -> tuple[Tracks, ...]:
-    result = []
-    for seen, own, step in zip(views, association, steps, strict=True):
-        tracks = [
-            gather_track(
-                [t for t, who in zip(seen.tracks.tracks, own, strict=True) if who == row],
-                name=name,
-                steps=step,
-            )
-            for row, name in enumerate(names)
-        ]
-        kept = tuple(track for track in tracks if track is not None)
-        result.append(Tracks(time=clock, tracks=kept))
-    return tuple(result)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import marey
 from marey.body import load_body
-from marey.capture.many_views import SolvedViews, associate_one_person, solve_views
+from marey.capture.many_views import SolvedViews, solve_views
 from marey.capture.pipeline import Seen, Timings, see_people
 from marey.capture.view_quality import ViewQuality
 from marey.core import Clip, Tracks
@@ -66,7 +66,6 @@ def solve_many(
     solved: SolvedViews = solve_views(
         views,
         matched,
-        association=associate_one_person(views),
         body=body,
         progress=progress,
         timings=timings,
