@@ -32,8 +32,10 @@ from marey.capture.place_in_world import to_world
 from marey.core import BodyMotion, Cameras, Clip, Person, Take, Track
 from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.core.files import atomic_path
+from marey.core.heap import trim_heap
 from marey.core.progress import Progress, silent
 from marey.core.scratch import Scratch
+from marey.io.overrides import Override
 from marey.io.take import describe_source, read_run
 from marey.io.take_stream import TakeReader, add_motions, write_people
 from marey.io.video import read_frames
@@ -43,6 +45,7 @@ from marey.jobs.files import refuse_existing
 from marey.jobs.journal import Journal
 from marey.jobs.options import SolveOptions
 from marey.jobs.outputs import check_exports, check_target
+from marey.jobs.overriding import choose_overrides, make_edit
 from marey.jobs.recorded import record_detector, record_estimator
 from marey.jobs.solve import (
     capture_options,
@@ -88,6 +91,7 @@ class _Run:
     view: PinholeView
     body: Body
     stages: Mapping[str, Table]
+    overrides: Sequence[Override]
     target: Path
     progress: Progress
     note: Note
@@ -139,6 +143,7 @@ def solve_into(
     check_exports(target, exports, overwrite=overwrite, sources=[Path(video)])
     clip = open_clip(video, options)
     view, body = choose_view(clip, options), load_body(options.body)
+    overrides = choose_overrides(options, target, note)
     run = _Run(
         clip=clip,
         digest=describe_source(clip.video)["sha256"],
@@ -146,7 +151,8 @@ def solve_into(
         capture=capture_options(options),
         view=view,
         body=body,
-        stages=describe_stages(options, view, body),
+        stages=describe_stages(options, view, body, overrides),
+        overrides=overrides,
         target=target,
         progress=progress,
         note=note,
@@ -333,6 +339,8 @@ def _find_people(run: _Run, workspace: Workspace) -> TakeReader:
     finally:
         journal.close()
     workspace.journal.unlink()
+    del detector, estimator
+    trim_heap()
     return TakeReader(workspace.people)
 
 
@@ -356,7 +364,7 @@ def _fit(run: _Run, workspace: Workspace, people: TakeReader) -> DiskArchive:
     workspace.fit.mkdir(exist_ok=True)
     with atomic_path(marker) as path:
         path.write_text(json.dumps(wanted), encoding="utf-8")
-    archive = DiskArchive(people, workspace)
+    archive = DiskArchive(people, workspace, edit=_make_edit(run, people))
     if archive.num_standing:
         run.note(f"fit: {archive.num_standing} of {len(people)} taken from the interrupted run")
     with run.timings.measure("fit"):
@@ -369,6 +377,13 @@ def _fit(run: _Run, workspace: Workspace, people: TakeReader) -> DiskArchive:
             progress=run.progress,
         )
     return archive
+
+
+def _make_edit(run: _Run, people: TakeReader) -> Callable[[Person], Person]:
+    if not run.overrides:
+        return lambda person: person
+    joints = people.read_person(0).keypoints2d[0].skeleton.keypoints
+    return make_edit(people.take.clips[0], _names(people), joints, run.overrides)
 
 
 def _read_stages(path: Path) -> dict[str, Any]:
