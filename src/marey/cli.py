@@ -125,13 +125,21 @@ class Export:
     names: JointNames = "marey"
     """What joints are called in .glb and .bvh."""
     video: Path | None = None
-    """Where the video lies now, for an overlay, if it has moved since."""
+    """Where the video lies now, for an overlay, if it has moved since; of several cameras, the
+    folder of their videos."""
+    camera: str | None = None
+    """Which of several cameras, for .mp4 (all of them unless said), .json and .openpose."""
     talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
 
     def run(self) -> None:
         """Run the command."""
         commands.export_take(
-            self.take, self.file, names=self.names, video=self.video, talk=self.talk
+            self.take,
+            self.file,
+            names=self.names,
+            video=self.video,
+            camera=self.camera,
+            talk=self.talk,
         )
 
 
@@ -435,6 +443,7 @@ def read(arguments: list[str]) -> Command:
         ),
         arguments,
         COMMANDS,
+        lists=("--export", "--without"),
     )
 
 

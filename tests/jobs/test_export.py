@@ -3,12 +3,17 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 import marey
 from marey.core import Take
-from marey.io.video import probe_clip, select_frames, write_video
-from marey.jobs.export import _moved_clip
+from marey.core.errors import InputError
+from marey.io.video import probe_clip, read_frames, select_frames, write_video
+from marey.jobs.overlay import moved_clip
 from tests.io.keypoint_takes import make_take
+from tests.view.ring import make_ring, write_clock
+
+TIMES = np.arange(4) / 30
 
 
 def test_a_moved_video_is_cut_to_the_part_the_take_was_made_from(tmp_path):
@@ -18,10 +23,10 @@ def test_a_moved_video_is_cut_to_the_part_the_take_was_made_from(tmp_path):
     whole = probe_clip(video)
     part = select_frames(whole, start=0.25, end=0.75, every=2)
     take = Take(time=part.time, clips=(replace(part, path=tmp_path / "gone.mp4"),))
-    clip = _moved_clip(take, video)
+    clip = moved_clip(take.clips[0], video)
     assert (clip.path, clip.first, clip.step) == (video, part.first, 2)
     np.testing.assert_array_equal(clip.time, part.time)
-    assert _moved_clip(replace(take, clips=(whole,)), video).num_frames == 20
+    assert moved_clip(whole, video).num_frames == 20
 
 
 def test_a_take_may_be_given_by_its_place(tmp_path):
@@ -30,3 +35,46 @@ def test_a_take_may_be_given_by_its_place(tmp_path):
     (by_place,) = marey.export(tmp_path / "a.take", tmp_path / "place.json")
     (by_value,) = marey.export(take, tmp_path / "value.json")
     assert by_place.read_bytes() == by_value.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def ring(tmp_path_factory) -> Take:
+    folder = tmp_path_factory.mktemp("cameras")
+    clips = [write_clock(folder / f"{n}.mp4", TIMES, size=(320, 240)) for n in (1, 2)]
+    return make_ring(2, num_frames=len(TIMES), clips=clips)
+
+
+def test_an_overlay_shows_all_cameras_or_the_one_that_is_named(ring, tmp_path):
+    marey.export(ring, tmp_path / "all.mp4")
+    marey.export(ring, tmp_path / "one.mp4", camera="camera2")
+    assert probe_clip(tmp_path / "one.mp4").size == (320, 240)
+    both = next(read_frames(tmp_path / "all.mp4")).image
+    assert both.shape[0] * both.shape[1] >= 2 * 320 * 240
+    with pytest.raises(InputError, match=r"no camera 'left'; it has camera1, camera2"):
+        marey.export(ring, tmp_path / "left.mp4", camera="left")
+    with pytest.raises(InputError, match=r"a\.glb is about the world"):
+        marey.export(ring, tmp_path / "a.glb", camera="camera1")
+
+
+def test_keypoints_of_one_camera(ring, tmp_path):
+    for view, name in enumerate(("camera1", "camera2")):
+        marey.export(ring, tmp_path / f"{name}.json", camera=name)
+        back = marey.read(tmp_path / f"{name}.json")
+        expected = ring.people[0].keypoints2d[view]
+        shown = back.people[0].keypoints2d[0]
+        column = shown.skeleton.index("left_hip")
+        own = expected.position[0, 0, expected.skeleton.index("left_hip")]
+        np.testing.assert_allclose(shown.position[0, 0, column], own, atol=0.01)
+
+
+def test_videos_of_all_cameras_may_have_moved(ring, tmp_path):
+    gone = tuple(replace(clip, path=tmp_path / "gone" / clip.path.name) for clip in ring.clips)
+    moved = replace(ring, clips=gone)
+    folder = ring.clips[0].path.parent
+    with pytest.raises(InputError, match="say in which folder they all are"):
+        marey.export(moved, tmp_path / "a.mp4")
+    with pytest.raises(InputError, match=r"2 cameras, and .* is one video; name its camera"):
+        marey.export(moved, tmp_path / "a.mp4", video=ring.clips[0].path)
+    marey.export(moved, tmp_path / "a.mp4", video=folder)
+    marey.export(moved, tmp_path / "b.mp4", video=ring.clips[1].path, camera="camera2")
+    assert probe_clip(tmp_path / "b.mp4").num_frames == len(TIMES)

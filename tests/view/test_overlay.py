@@ -8,9 +8,10 @@ import pytest
 from marey.core import Keypoints2D, Rig
 from marey.core.errors import InputError, ShapeError
 from marey.io.video import probe_clip, read_frames, write_video
-from marey.view.frames import CHUNK, TakeFrames
+from marey.view.frames import TakeFrames
 from marey.view.meshes import load_drawn_body, pose_meshes
 from marey.view.overlay import OverlayStyle, render_overlay, write_overlay
+from marey.view.posed_people import CHUNK
 
 from .conftest import GREY, NUM_FRAMES, SIZE, SPAN
 

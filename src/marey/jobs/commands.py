@@ -206,7 +206,13 @@ def _say_solved(done: "SolvedTake", talk: Talk) -> None:
 
 
 def export_take(
-    source: Path, target: Path, *, names: JointNames, video: Path | None, talk: Talk
+    source: Path,
+    target: Path,
+    *,
+    names: JointNames,
+    video: Path | None,
+    camera: str | None,
+    talk: Talk,
 ) -> None:
     """Read a take and write it in another format."""
     from marey.io.take import read_take
@@ -216,7 +222,13 @@ def export_take(
     check_export(target, names=names, overwrite=talk.overwrite, sources=sources)
     with report(quiet=talk.quiet, as_json=talk.json) as progress:
         written = export(
-            take, target, video=video, names=names, overwrite=talk.overwrite, progress=progress
+            take,
+            target,
+            video=video,
+            camera=camera,
+            names=names,
+            overwrite=talk.overwrite,
+            progress=progress,
         )
     if talk.json:
         print_json({"written": [str(path) for path in written]})
@@ -240,7 +252,8 @@ def import_file(  # noqa: PLR0913
     from marey.io.take import write_take
     from marey.jobs.import_take import import_take
 
-    target = output or Path(f"{source.stem or source.resolve().name}.take")
+    name = source.with_suffix("") if source.suffix.lower() == ".gz" else source
+    target = output or Path(f"{name.stem or source.resolve().name}.take")
     if target.resolve() == source.resolve():
         raise InputError(f"{source} is a take already; marey export writes it in other formats")
     check_take(target, overwrite=talk.overwrite)

@@ -1,15 +1,16 @@
 """A take to a file of another kind; the suffix chooses the door."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from marey.core import Clip, Keypoints3D, Take
+from marey.core import Keypoints3D, Take
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
 from marey.io._joint_names import JointNames
 from marey.jobs.files import refuse_existing, write
+from marey.jobs.overlay import draw_overlay, find_view
 from marey.jobs.writers import SMPL_FAMILY, check_names
 
 Need = Literal["motion", "points in space", "keypoints in images", "a video"]
@@ -20,6 +21,7 @@ class Choices:
     """What a user may choose for an export."""
 
     video: str | Path | None = None
+    camera: str | None = None
     names: JointNames = "marey"
     overwrite: bool = False
     progress: Progress = silent
@@ -30,6 +32,7 @@ def export(
     path: str | Path,
     *,
     video: str | Path | None = None,
+    camera: str | None = None,
     names: JointNames = "marey",
     overwrite: bool = False,
     progress: Progress = silent,
@@ -41,7 +44,10 @@ def export(
         path: Where to write: .glb (skinned animation), .bvh, .npz (AMASS), .trc or .c3d (joint
             trajectories), .csv or .parquet (tables of joints and angles), .json (COCO-WholeBody
             keypoints), .openpose (a folder of OpenPose's JSON files) or .mp4 (overlay).
-        video: Where the take's video lies now, if it has moved; for an overlay only.
+        video: Where the take's video lies now, if it has moved; for an overlay only. Of several
+            cameras, the folder that holds all their videos.
+        camera: Name of one of several cameras, whose keypoints or overlay to write. An overlay
+            shows all of them unless one is named, keypoints are those of the first.
         names: What joints are called in .glb and .bvh: as in marey, or as Mixamo does.
         overwrite: Whether existing files may be replaced.
         progress: Called as frames are written.
@@ -59,7 +65,10 @@ def export(
         take = read_take(Path(take))
     path = Path(path)
     check_export(path, names=names, overwrite=overwrite, sources=find_videos(take))
-    choices = Choices(video=video, names=names, overwrite=overwrite, progress=progress)
+    choices = Choices(
+        video=video, camera=camera, names=names, overwrite=overwrite, progress=progress
+    )
+    _check_camera(take, path, camera)
     _check_needs(take, path, choices)
     _, writer = DOORS[path.suffix.lower()]
     return tuple(writer(take, path, choices))
@@ -120,20 +129,19 @@ def _write_table(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
 def _write_coco(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
     from marey.io.coco import write_coco
 
-    return write_coco(take, path, overwrite=choices.overwrite)
+    view = find_view(take, choices.camera)
+    return write_coco(take, path, view=view, overwrite=choices.overwrite)
 
 
 def _write_openpose(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
     from marey.io.openpose import write_openpose
 
-    return write_openpose(take, path, overwrite=choices.overwrite)
+    view = find_view(take, choices.camera)
+    return write_openpose(take, path, view=view, overwrite=choices.overwrite)
 
 
 def _write_overlay(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
-    from marey.view.overlay import write_overlay
-
-    clip = _find_clip(take, choices.video)
-    write_overlay(take, path, clip=clip, progress=choices.progress)
+    draw_overlay(take, path, video=choices.video, camera=choices.camera, progress=choices.progress)
     return [path]
 
 
@@ -150,6 +158,23 @@ DOORS: dict[str, tuple[Need, Callable[[Take, Path, Choices], Sequence[Path]]]] =
     ".mp4": ("a video", _write_overlay),
 }
 """What a take can be written as, by suffix: what it must have for it, and the writer."""
+
+
+def _check_camera(take: Take, path: Path, camera: str | None) -> None:
+    """Refuse a camera that the take has not, or a format for which it has no meaning.
+
+    Raises:
+        InputError: With what is possible instead.
+    """
+    if camera is None:
+        return
+    need, _ = DOORS[path.suffix.lower()]
+    if need not in ("keypoints in images", "a video"):
+        raise InputError(
+            f"--camera is for .mp4, .json and .openpose, which show one camera; {path.name} is "
+            "about the world and needs none"
+        )
+    find_view(take, camera)
 
 
 def _check_needs(take: Take, path: Path, choices: Choices) -> None:
@@ -203,29 +228,3 @@ def points_in_space(take: Take) -> Keypoints3D:
 
         return joint_trajectories(take.motion)
     return stack_points(take)
-
-
-def _moved_clip(take: Take, video: str | Path) -> Clip:
-    """Return the clip in a video named by the user: the part of it that the take was made from."""
-    from marey.io.video import probe_clip
-
-    found = probe_clip(video)
-    for own in take.clips:
-        last = own.first + own.step * (own.num_frames - 1)
-        is_part = own.first > 0 or own.step > 1
-        if is_part and last < found.num_frames:
-            return replace(own, path=found.path, size=found.size)
-    return found
-
-
-def _find_clip(take: Take, video: str | Path | None) -> Clip | None:
-    """Return the clip to draw on; None leaves the choice of the take's own."""
-    if video is not None:
-        return _moved_clip(take, video)
-    for clip in take.clips:
-        if not clip.video.exists():
-            raise InputError(
-                f"the take's video {clip.path} is not there any more; say where it is with --video "
-                "(in Python video=...)"
-            )
-    return None

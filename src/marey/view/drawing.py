@@ -26,6 +26,7 @@ def draw_keypoints(
     confidence: Float[np.ndarray, "K"],
     *,
     width: float | None = None,
+    color: Float[np.ndarray, "3"] | None = None,
 ) -> None:
     """Draw one person's keypoints and limbs on a picture, in place.
 
@@ -37,6 +38,7 @@ def draw_keypoints(
         position: px; NaN where missing.
         confidence: 0 to 1; a limb is as certain as its less certain end.
         width: Thickness of limbs in px; by the size of the picture if not given.
+        color: Of all limbs, in place of one per side.
     """
     thick = max(image.shape[0] / 300, 1.5) if width is None else width
     seen = np.isfinite(position).all(-1) & (confidence > MIN_CONFIDENCE)
@@ -48,6 +50,8 @@ def draw_keypoints(
     if not image[window].size:
         return
     layer, colors = _Layer(image[window]), side_colors(skeleton)
+    if color is not None:
+        colors[:] = to_rgb8(color)
     points = np.where(seen[:, None], position - (window[1].start, window[0].start), 0)
     radius = thick * (0.55 if len(skeleton) > DENSE else 1.0)
     reach = np.zeros(len(skeleton))
@@ -99,6 +103,15 @@ def draw_names(
     for name, anchor, color in zip(names, anchors, colors, strict=True):
         if np.isfinite(anchor).all():
             taken.append(_draw_name(image, name, (anchor, color), taken))
+
+
+def draw_caption(image: UInt8[np.ndarray, "H W 3"], text: str) -> None:
+    """Write a line on a dark label in the upper left corner of a picture, in place."""
+    size = int(np.clip(round(image.shape[0] / 28), 12, 22))
+    pad = size // 2
+    label = image[: size + 2 * pad, : _text_width(text, size) + 2 * pad]
+    label[:] = (0.35 * label + 0.65 * 24).astype(np.uint8)
+    _put_text(image, text, (pad, size + pad - size // 8), size)
 
 
 class _Layer:

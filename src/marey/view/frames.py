@@ -1,20 +1,16 @@
 """What each frame of a clip shows of a take, with bodies posed a chunk of frames at a time."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Float32
 
 from marey.body.model import Body
-from marey.core import BodyMotion, Clip, Rig, Skeleton, Take
+from marey.core import Clip, Skeleton, Take
 from marey.core.errors import InputError
 from marey.geometry.projection import Viewpoint, select_viewpoint
-from marey.view.colors import person_colors
-from marey.view.meshes import load_drawn_body, mesh_faces, pose_meshes
+from marey.view.posed_people import PosedPeople
 from marey.view.shading import People
-
-CHUNK = 32
-"""Frames posed at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,21 +50,25 @@ def check_clip_size(take: Take, clip: Clip, *, view: int = 0) -> None:
 class TakeFrames:
     """Answers what the frames of one view show; made for asking in order."""
 
-    def __init__(self, take: Take, *, view: int = 0, body: Body | None = None):
+    def __init__(
+        self,
+        take: Take,
+        *,
+        view: int = 0,
+        body: Body | None = None,
+        posed: PosedPeople | None = None,
+    ):
         """Prepare a take.
 
         Args:
             take: The take.
             view: Which of its views.
             body: The body of its motions; loaded by name if not given.
+            posed: Its people posed already, where several views show the same.
         """
         self._take, self._view = take, view
-        drawn = None if body else _find_drawn(take)
-        self._named = None if drawn is None else drawn.body
-        self._body = body or (None if drawn is None else load_drawn_body(drawn))
-        self._names = tuple(person.name for person in take.people)
-        self._colors = person_colors(len(self._names))
-        self._chunk: tuple[int, Float32[np.ndarray, "N L V 3"]] | None = None
+        self._posed = posed or PosedPeople(take, body=body)
+        self._names = self._posed.names
 
     def find(self, time: float) -> int | None:
         """Return the take's frame at a time of the view's own clock, s; None if there is none."""
@@ -82,13 +82,7 @@ class TakeFrames:
 
     def people(self, frame: int) -> People | None:
         """Return the meshes in a frame of the take; None if there is no motion to draw."""
-        if self._body is None:
-            return None
-        start = frame - frame % CHUNK
-        if self._chunk is None or self._chunk[0] != start:
-            self._chunk = start, self._pose(self._body, start)
-        vertices = self._chunk[1][:, frame - start]
-        return People(vertices=vertices, faces=mesh_faces(self._body), colors=self._colors)
+        return self._posed.people(frame)
 
     def viewpoint(self, frame: int) -> Viewpoint | None:
         """Return the camera in a frame of the take, if it is known."""
@@ -102,7 +96,7 @@ class TakeFrames:
         skeleton, position, confidence = self._keypoints(frame)
         return Seen(
             names=self._names,
-            colors=self._colors,
+            colors=self._posed.colors,
             viewpoint=viewpoint,
             people=None if viewpoint is None else self.people(frame),
             skeleton=skeleton,
@@ -110,24 +104,6 @@ class TakeFrames:
             confidence=confidence,
             boxes=self._boxes(frame),
         )
-
-    def _pose(self, body: Body, start: int) -> Float32[np.ndarray, "N L V 3"]:
-        stop = min(start + CHUNK, len(self._take.time))
-        shape = (len(self._names), stop - start, len(body.v_template), 3)
-        vertices = np.full(shape, np.nan, np.float32)
-        for row, person in enumerate(self._take.people):
-            first, last = max(start, person.start), min(stop, person.stop)
-            if person.motion is not None and self._wears(person.motion) and first < last:
-                span = slice(first - person.start, last - person.start)
-                posed = pose_meshes(body, person.motion, span)
-                vertices[row, first - start : last - start] = posed[0]
-        return vertices
-
-    def _wears(self, motion: BodyMotion) -> bool:
-        """Tell whether a motion is of the body that is drawn; of others, keypoints are shown."""
-        if self._named is None:
-            return True
-        return isinstance(motion.body, str) and motion.body == self._named
 
     def _keypoints(
         self, frame: int
@@ -156,7 +132,22 @@ class TakeFrames:
         return boxes
 
 
-def _find_drawn(take: Take) -> BodyMotion | None:
-    """Return the first motion of a body that has a surface."""
-    motions = (person.motion for person in take.people)
-    return next((m for m in motions if m is not None and not isinstance(m.body, Rig)), None)
+def scale_seen(seen: Seen, share: Float[np.ndarray, "2"], size: tuple[int, int]) -> Seen:
+    """Return what a frame shows in a smaller or larger picture.
+
+    Args:
+        seen: What the picture shows as it is.
+        share: Width and height of the new picture as shares of the old ones.
+        size: Width and height of the new picture, px.
+    """
+    viewpoint = seen.viewpoint
+    if viewpoint is not None:
+        # Pixels are counted from the picture's corner, so that a change of size is a product.
+        K = np.diag([*share, 1.0]) @ viewpoint.K
+        viewpoint = replace(viewpoint, K=K, size=size)
+    return replace(
+        seen,
+        viewpoint=viewpoint,
+        position=None if seen.position is None else seen.position * share,
+        boxes=None if seen.boxes is None else seen.boxes * np.tile(share, 2),
+    )

@@ -33,6 +33,8 @@ LOOKAHEAD = 4
 """Frames in work or waiting for the encoder."""
 PANEL_ASPECT = 0.75
 """Width of the side panel as a share of the picture's height."""
+_LIGHTER = np.array([0.45, 0.55])
+"""Shares of a person's colour and of white in their limbs, which lie on a mesh of that colour."""
 MAX_STAGE_M = 12.0
 """Widest scene the side panel shows at once; beyond, its outliers are left outside."""
 
@@ -49,6 +51,8 @@ class OverlayStyle:
     """Of the meshes, from 0 (glass) to 1 (solid)."""
     supersample: int = 2
     """Samples per pixel along each side; 1 is faster and leaves edges jagged."""
+    by_person: bool = False
+    """Limbs in a light shade of each person's colour, in place of one colour per side."""
 
 
 def render_overlay(
@@ -83,8 +87,9 @@ def render_overlay(
         blend(image, surface, color, opacity=style.opacity)
     if style.keypoints and seen.skeleton is not None:
         assert seen.position is not None and seen.confidence is not None
-        for position, confidence in zip(seen.position, seen.confidence, strict=True):
-            draw_keypoints(image, seen.skeleton, position, confidence)
+        for row, position in enumerate(seen.position):
+            color = _LIGHTER @ [seen.colors[row], np.ones(3)] if style.by_person else None
+            draw_keypoints(image, seen.skeleton, position, seen.confidence[row], color=color)
     if style.boxes and seen.boxes is not None:
         draw_boxes(image, seen.boxes, seen.colors)
     if style.names:
