@@ -14,6 +14,8 @@ SAID = {
     "solve x --every y": "--every cannot be 'y'; see marey solve --help",
     "solve x --fov=wide": "--fov cannot be 'wide'; see marey solve --help",
     "solve x --fps 30": "--fps is for --keypoints; a video states it, so leave it out",
+    "solve x --export": "--export is given too few values; see marey solve --help",
+    "solve x --export --json": "--export is given too few values; see marey solve --help",
     "export a": "FILE is missing; see marey export --help",
     "export a b --names foo": (
         "--names cannot be 'foo'; choose one of 'marey', 'mixamo'; see marey export --help"

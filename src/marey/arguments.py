@@ -67,19 +67,28 @@ def _choice(names: tuple[str, ...]) -> PrimitiveConstructorSpec[Any]:
     )
 
 
-def parse(parser: Callable[[], T], arguments: list[str], commands: Iterable[str]) -> T:
+def parse(
+    parser: Callable[[], T],
+    arguments: list[str],
+    commands: Iterable[str],
+    lists: Iterable[str] = (),
+) -> T:
     """Run a parser and turn its complaint into a sentence.
 
     Args:
         parser: Returns the command; complains on the standard error and exits.
         arguments: What was typed.
         commands: Names of all commands.
+        lists: Options of any number of values, of which the parser would accept none.
 
     Raises:
-        InputError: If the parser complained.
+        InputError: If the parser complained, or a list has no value.
         SystemExit: If it ended without a complaint, as after --help.
     """
     said, shown = io.StringIO(), io.StringIO()
+    for option, following in zip(arguments, [*arguments[1:], "--"], strict=True):
+        if option in lists and following.startswith("--"):
+            raise InputError(f"{option} is given too few values; see marey {arguments[0]} --help")
     try:
         with redirect_stderr(said), redirect_stdout(shown), optional_values:
             return parser()
