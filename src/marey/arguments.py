@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable, Iterable
 from contextlib import redirect_stderr, redirect_stdout
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -86,7 +87,7 @@ def parse(
         SystemExit: If it ended without a complaint, as after --help.
     """
     said, shown = io.StringIO(), io.StringIO()
-    for option, following in zip(arguments, [*arguments[1:], "--"], strict=True):
+    for option, following in pairwise([*arguments, "--"]):
         if option in lists and following.startswith("--"):
             raise InputError(f"{option} is given too few values; see marey {arguments[0]} --help")
     try:
