@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from marey.core import Keypoints2D, Person
+from marey.core import Keypoints2D, Keypoints3D, Person
 from marey.core.errors import InputError
 from marey.io.overrides import Override
 
@@ -100,7 +100,26 @@ def override_person(
         confidence[~np.isfinite(position).all(-1)] = 0
         position[confidence <= 0] = np.nan
         views.append(replace(view, position=position, confidence=confidence))
-    return replace(person, keypoints2d=tuple(views))
+    return replace(
+        person, keypoints2d=tuple(views), keypoints3d=_hide_in_space(person.keypoints3d, views)
+    )
+
+
+def _hide_in_space(points: Keypoints3D | None, views: Sequence[Keypoints2D]) -> Keypoints3D | None:
+    """Take away what one camera's network said in space of keypoints that are not believed.
+
+    Points in the world come from several views and are left to triangulation.
+    """
+    if points is None or points.frame == "world" or len(views) != 1:
+        return points
+    if points.skeleton != views[0].skeleton:
+        return points
+    hidden = views[0].confidence <= 0
+    return replace(
+        points,
+        position=np.where(hidden[..., None], np.nan, points.position),
+        confidence=np.where(hidden, 0, points.confidence),
+    )
 
 
 def check_overrides(

@@ -1,7 +1,7 @@
 """Everyone of a long run on disk: keypoints in one take, each fitted motion in its own."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,10 +21,18 @@ class DiskArchive:
     Args:
         people: Everyone's keypoints.
         workspace: Where motions and working arrays go.
+        edit: What is done to a person's keypoints before they are fitted; the take keeps them as
+            they were found.
     """
 
-    def __init__(self, people: TakeReader, workspace: Workspace):
-        self.people, self._workspace = people, workspace
+    def __init__(
+        self,
+        people: TakeReader,
+        workspace: Workspace,
+        *,
+        edit: Callable[[Person], Person] = lambda person: person,
+    ):
+        self.people, self._workspace, self._edit = people, workspace, edit
         tables = people.header.get("people", [])
         self.lengths = [table["num_frames"] for table in tables]
         """Frames of each person's span."""
@@ -35,7 +43,7 @@ class DiskArchive:
 
     def read_person(self, number: int) -> Person:
         """Return one person's keypoints; long arrays are mapped."""
-        return self.people.read_person(number)
+        return self._edit(self.people.read_person(number))
 
     def has_motion(self, number: int) -> bool:
         """Whether this person has been fitted, with or without success."""

@@ -26,6 +26,7 @@ class SolveOptions:
         min_height: Smallest person to follow, px.
         far_people: Whether to look for small, far people in tiles of the frame (slower).
         refine: How to refine the fitted motion (`docs/refine.md`).
+        override: Keypoints whose confidence is forced by hand (`marey.io.overrides`).
     """
 
     start: str | None = None
@@ -56,3 +57,6 @@ class SolveOptions:
     """Also look for small, far people in tiles of the frame (slower)."""
     refine: Literal["none", "hanet", "savgol", "gaussian", "one-euro"] = "none"
     """Refine the fitted motion by a network (hanet) or a filter, see marey refine."""
+    override: Path | None = None
+    """A .toml of keypoints whose confidence you force by hand, see docs/overrides.md (default:
+    NAME.overrides.toml beside the take, if it is there)."""

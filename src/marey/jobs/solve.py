@@ -20,6 +20,7 @@ from marey.core.progress import Progress, silent
 from marey.io.video import probe_clip, read_frames, select_frames
 from marey.jobs.moments import parse_moment
 from marey.jobs.options import SolveOptions
+from marey.jobs.overriding import choose_overrides, override_seen, restore_keypoints
 from marey.jobs.stages import describe_stages
 from marey.models.detector import SsdPersonDetector
 from marey.models.face import FaceEstimator
@@ -68,7 +69,8 @@ def solve_with_timings(
     begin, timings = clock.perf_counter(), Timings()
     clip = open_clip(video, options)
     view, body = choose_view(clip, options), load_body(options.body)
-    stages, capture = describe_stages(options, view, body), capture_options(options)
+    overrides, capture = choose_overrides(options, None), capture_options(options)
+    stages = describe_stages(options, view, body, overrides)
     with timings.measure("load networks"):
         detector, estimator = open_networks(options)
     seen = see_people(
@@ -81,8 +83,14 @@ def solve_with_timings(
         timings=timings,
     )
     take = fit_people(
-        seen, body=body, view=view, options=capture, progress=progress, timings=timings
+        override_seen(seen, overrides),
+        body=body,
+        view=view,
+        options=capture,
+        progress=progress,
+        timings=timings,
     )
+    take = restore_keypoints(take, seen)
     if options.refine != "none":
         with timings.measure("refine"):
             take = refine_solved(take, options)

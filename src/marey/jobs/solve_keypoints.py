@@ -11,15 +11,17 @@ from marey.capture.pipeline import CaptureOptions, Seen, Timings, fit_people
 from marey.core import Tracks
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
+from marey.io.overrides import describe_overrides
 from marey.jobs.cut_take import cut_take
 from marey.jobs.import_take import import_take
 from marey.jobs.moments import parse_moment
 from marey.jobs.options import SolveOptions
+from marey.jobs.overriding import choose_overrides, override_seen, restore_keypoints
 from marey.jobs.readers import Size
 from marey.jobs.solve import Solved, choose_view, describe_run, name_body, refine_solved
 from marey.jobs.stages import describe_refine
 
-USED = ("start", "end", "every", "fov_deg", "focal_px", "body", "refine")
+USED = ("start", "end", "every", "fov_deg", "focal_px", "body", "refine", "override")
 """Options that do not concern the networks."""
 
 
@@ -67,21 +69,24 @@ def solve_keypoints(
     view, body = choose_view(clip, options), load_body(options.body)
     tracks = take.tracks[0] if take.tracks else Tracks(time=take.time, tracks=())
     seen = Seen(clip=replace(clip, time=take.time), tracks=tracks, people=people)
+    overrides = choose_overrides(options, None)
     solved = fit_people(
-        seen,
+        override_seen(seen, overrides),
         body=body,
         view=view,
         options=CaptureOptions(),
         progress=progress,
         timings=timings,
     )
-    solved = refine_solved(solved, options)
+    solved = refine_solved(restore_keypoints(solved, seen), options)
     described = {**take.provenance.get("import", {"file": Path(keypoints).name}), **part}
     stages = {
         "marey": {"version": marey.__version__},
         "import": described,
         "fit": {"body": f"{body.name} {body.version}", "focal_px": round(view.focal, 3)},
     }
+    if overrides:
+        stages["overrides"] = {"entries": describe_overrides(overrides)}
     if options.refine != "none":
         stages["refine"] = describe_refine(options.refine)
     solved = replace(name_body(solved, options.body), clips=(clip,), provenance=stages)

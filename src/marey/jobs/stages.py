@@ -6,7 +6,7 @@ Take's provenance holds these tables. A stage stands if the video's SHA-256 and 
 own are what they would be now.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import marey
 from marey.assets import find_asset
 from marey.body import Body
 from marey.capture.observe import PinholeView
+from marey.io.overrides import Override, describe_overrides, hash_overrides
 from marey.io.take import hash_file
 from marey.jobs.moments import parse_moment
 from marey.jobs.options import SolveOptions
@@ -43,6 +44,7 @@ _FLAGS = {
     "body": "--body",
     "focal_px": "--fov or --focal-px",
     "focal_source": "--fov or --focal-px",
+    "overrides_sha256": "the overrides",
     "method": "--refine",
     "network_sha256": "--refine",
     "version": "the version of marey",
@@ -50,7 +52,9 @@ _FLAGS = {
 }
 
 
-def describe_stages(options: SolveOptions, view: PinholeView, body: Body) -> dict[str, Table]:
+def describe_stages(
+    options: SolveOptions, view: PinholeView, body: Body, overrides: Sequence[Override] = ()
+) -> dict[str, Table]:
     """Return the tables of all stages, as a take's provenance."""
     stages: dict[str, Table] = {
         "marey": {"version": marey.__version__},
@@ -62,6 +66,9 @@ def describe_stages(options: SolveOptions, view: PinholeView, body: Body) -> dic
             "focal_source": _focal_source(options),
         },
     }
+    if overrides:
+        stages["fit"] = {**stages["fit"], "overrides_sha256": hash_overrides(overrides)}
+        stages["overrides"] = {"entries": describe_overrides(overrides)}
     if options.refine != "none":
         stages["refine"] = describe_refine(options.refine)
     return stages
