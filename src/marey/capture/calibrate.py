@@ -1,8 +1,9 @@
-"""Where cameras stand, from the people they see; intrinsics are known.
+"""Where cameras stand, from the people they see; intrinsics are known, or focal lengths assumed.
 
 Keypoints are the targets: an essential matrix between two views, further cameras by the points
 those two see, bundle adjustment over all (`first_rig`, `bundle`). The scale is that of a stated
-height or length. Up is where heads are from feet, and the floor where feet rest.
+height or length (`metric_scale`). Up is where heads are from feet, and the floor where feet rest
+(`upright`). A calibration that is given already is adjusted alike and stays in its own world.
 """
 
 from dataclasses import dataclass, replace
@@ -11,32 +12,32 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
-from marey.capture.bundle import Bundle, adjust_bundle, residuals
-from marey.capture.first_rig import place_cameras
-from marey.capture.triangulate import find_rays
-from marey.core import Cameras, Keypoints2D, Skeleton
-from marey.core.errors import InputError
-from marey.core.skeleton import mirror_name
+from marey.body import Body, load_body
+from marey.capture.bundle import Bundle, Focal, adjust_bundle, residuals
+from marey.capture.first_rig import place_cameras, place_points
+from marey.capture.metric_scale import KnownSize, check_size, find_scale, scale_cameras
+from marey.capture.triangulate import (
+    TriangulatedKeypoints,
+    find_rays,
+    make_extrinsics,
+    triangulate_keypoints,
+)
+from marey.capture.upright import find_upright
+from marey.capture.view_quality import ViewQuality, judge_views
+from marey.core import Cameras, Keypoints2D
+from marey.core.errors import InputError, NothingFoundError
 
 _MIN_CONFIDENCE = 0.5
-_MOST_POINTS = 2500
+_MOST_POINTS = 4000
 _ROUNDS = 3
 _FEWEST_TO_JUDGE, _LEAST_SHARE = 30, 0.2
 _MEDIAN = 0.85
 """Standard deviation of a coordinate over the median distance: 1 / sqrt(2 log 2)."""
-_SHARES = {
-    ("hip", "knee"): 0.245,
-    ("knee", "ankle"): 0.246,
-    ("shoulder", "elbow"): 0.186,
-    ("elbow", "wrist"): 0.146,
-}
-"""Lengths of segments as shares of a person's height (Drillis and Contini, 1966)."""
-_TALL_QUANTILE = 0.95
-"""Of the distances from head to heel: how far it is when somebody stands straight."""
-_LEAN_RAD, _STEP_M, _INDEPENDENT_STEPS = 0.06, 0.03, 10
-"""How far people lean; how far a lower foot is from rest; how many steps a clip has."""
-_SOLE_M = {"heel": 0.03, "ankle": 0.08, "toe": 0.02}
-"""How high points of a resting foot are."""
+_BODY = (
+    *("nose", "eye", "ear", "head_top", "neck", "shoulder", "elbow", "wrist"),
+    *("hip", "knee", "ankle", "heel", "toe"),
+)
+"""Ends of the names of keypoints that are targets; fingers and faces are too small to be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +45,17 @@ class Calibrated:
     """Cameras placed by people."""
 
     cameras: Cameras
-    """In a world with +Z up and the floor at z = 0."""
+    """In a world with +Z up and the floor at z = 0; refined ones in the world they were in."""
+    quality: tuple[ViewQuality, ...]
+    """How well each camera agrees with the others."""
+    triangulated: TriangulatedKeypoints
+    """Everyone's keypoints by these cameras."""
     error_px: Float[np.ndarray, "C"]
-    """Median distance of keypoints from where their points project, per view."""
+    """Median distance of target keypoints from where their points project, per view."""
     num_points: int
     """Keypoints in space that took part."""
     up_known: bool
-    """Whether the skeleton has what says where up is."""
+    """Whether the skeleton has what says where up is, or the given world has it."""
 
 
 def calibrate_from_people(
@@ -59,6 +64,8 @@ def calibrate_from_people(
     *,
     height: float | None = None,
     length: tuple[str, str, float] | None = None,
+    focal: Focal = "known",
+    body: Body | None = None,
 ) -> Calibrated:
     """Find where static cameras stand.
 
@@ -69,47 +76,82 @@ def calibrate_from_people(
         height: Of the first person from sole to crown, m.
         length: Two keypoints of the first person and their distance, m, instead of a height;
             left and right are taken to be equal.
+        focal: Whether focal lengths are known, or starting values for one that all share or for
+            one each.
+        body: Whose proportions people have; the shipped body if None.
 
     Raises:
         InputError: If neither height nor length is given, or they make no sense.
         NothingFoundError: If a camera shares too little with the others.
     """
-    _check(keypoints, cameras, height, length)
-    position = np.where(keypoints.valid[..., None], keypoints.position, np.nan).astype(np.float64)
-    score = np.where(keypoints.valid, keypoints.confidence, 0.0).astype(np.float64)
-    score = np.where(score >= _MIN_CONFIDENCE, score, 0.0)
-    num = len(cameras.names)
-    rays, per_pixel = find_rays(cameras, position.reshape(num, -1, 2))
-    flat = score.reshape(num, -1)
-    rows = np.flatnonzero((flat > 0).sum(0) >= 2)
-    # A whole stride might meet the same keypoints again and again.
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), _MOST_POINTS)).astype(int)]
-    first = place_cameras(rays[:, rows], flat[:, rows])
-    bundle, kept = _adjust(first, rays[:, rows], flat[:, rows], rows % score.shape[-1])
-    off = np.linalg.norm(residuals(bundle, rays[:, rows[kept]]), axis=-1) / per_pixel[:, None]
-    off = np.where(flat[:, rows[kept]] > 0, off, np.nan)
-    points = np.full((flat.shape[1], 3), np.nan)
-    points[rows[kept]] = bundle.points
-    body = points.reshape(*score.shape[1:], 3)
-    scale = _find_scale(body[0], keypoints.skeleton, height, length)
-    R_new, shift, known = _find_world(scale * body, keypoints.skeleton, bundle)
+    size = KnownSize(height=height, length=length)
+    _check(keypoints, cameras)
+    check_size(size, keypoints.skeleton.keypoints)
+    targets = _choose_targets(keypoints, cameras)
+    bundle, kept = _adjust(place_cameras(targets.ray, targets.score), targets, focal)
+    found = _zoom(_with_poses(cameras, bundle.R, bundle.t), bundle.zoom)
+    points = triangulate_keypoints(keypoints, found).keypoints.position.astype(np.float64)
+    scale = find_scale(body or load_body(), keypoints, found, points[0], size)
+    R_new, shift, known = find_upright(scale * points, keypoints.skeleton)
     R = bundle.R @ R_new.T
-    t = scale * bundle.t - R @ shift
-    turn = Rotation.from_matrix(R).as_quat(canonical=True, scalar_first=True)
-    return Calibrated(
-        cameras=replace(cameras, T_cam_world=np.concatenate([turn, t], 1)[:, None]),
-        error_px=np.nanmedian(off, 1),
-        num_points=len(kept),
-        up_known=known,
-    )
+    found = _with_poses(found, R, scale * bundle.t - R @ shift)
+    return _judge(keypoints, found, targets, bundle, kept, known)
 
 
-def _check(
+def refine_calibration(
     keypoints: Keypoints2D,
     cameras: Cameras,
-    height: float | None,
-    length: tuple[str, str, float] | None,
-) -> None:
+    *,
+    height: float | None = None,
+    length: tuple[str, str, float] | None = None,
+    focal: Focal = "known",
+    body: Body | None = None,
+) -> Calibrated:
+    """Adjust a calibration of static cameras to the people they see.
+
+    The result stays in the given world: it is carried there by the similarity that brings all
+    cameras nearest to where they were. With a height or length the size is corrected too.
+
+    Args:
+        keypoints: As for `calibrate_from_people`.
+        cameras: The calibration.
+        height: Of the first person, m; None keeps the calibration's size.
+        length: A known length instead.
+        focal: Whether focal lengths are adjusted too.
+        body: As for `calibrate_from_people`.
+
+    Raises:
+        InputError: If a size makes no sense.
+        NothingFoundError: If hardly anything is seen by two cameras that agree.
+    """
+    size = KnownSize(height=height, length=length)
+    _check(keypoints, cameras)
+    if (height, length) != (None, None):
+        check_size(size, keypoints.skeleton.keypoints)
+    targets = _choose_targets(keypoints, cameras)
+    bundle = place_points(targets.ray, targets.score, make_extrinsics(cameras)[:, 0])
+    bundle, kept = _adjust(bundle, targets, focal)
+    R, t = _carry_back(bundle, cameras)
+    found = _zoom(_with_poses(cameras, R, t), bundle.zoom)
+    if (height, length) != (None, None):
+        points = triangulate_keypoints(keypoints, found).keypoints.position.astype(np.float64)
+        scale = find_scale(body or load_body(), keypoints, found, points[0], size)
+        found = scale_cameras(found, scale)
+    return _judge(keypoints, found, targets, bundle, kept, known=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Targets:
+    """Keypoints that calibrate."""
+
+    ray: Float[np.ndarray, "C P 2"]
+    score: Float[np.ndarray, "C P"]
+    """0 where not to be used."""
+    keypoint: Int[np.ndarray, "P"]
+    per_pixel: Float[np.ndarray, "C"]
+
+
+def _check(keypoints: Keypoints2D, cameras: Cameras) -> None:
     if keypoints.position.ndim != 5 or len(keypoints.position) != len(cameras.names):
         raise InputError(
             f"{len(cameras.names)} cameras came with keypoints of shape {keypoints.position.shape}"
@@ -117,32 +159,45 @@ def _check(
         )
     if len(cameras.names) < 2:
         raise InputError("one camera alone has nothing to stand in relation to; give two at least")
-    if (height is None) == (length is None):
-        raise InputError(
-            "the size of the scene follows from a person's height or a known length; give one"
-        )
-    if height is not None and not 0.4 < height < 2.8:
-        raise InputError(f"nobody is {height:g} m tall; give the height in metres")
-    if length is not None:
-        unknown = [name for name in length[:2] if name not in keypoints.skeleton.keypoints]
-        if unknown or not 0.01 < length[2] < 3:
-            raise InputError(f"a length is two keypoints and their distance in m, not {length}")
+    if cameras.T_cam_world.shape[1] > 1:
+        raise InputError("cameras that move are not calibrated by people; leave them out")
 
 
-def _adjust(
-    bundle: Bundle,
-    ray: Float[np.ndarray, "C P 2"],
-    score: Float[np.ndarray, "C P"],
-    keypoint: Int[np.ndarray, "P"],
-) -> tuple[Bundle, np.ndarray]:
+def _choose_targets(keypoints: Keypoints2D, cameras: Cameras) -> _Targets:
+    """Take whole frames, evenly over the recording, as many as fit."""
+    names = keypoints.skeleton.keypoints
+    rows = [row for row, name in enumerate(names) if name.endswith(_BODY)]
+    rows = rows if len(rows) >= len(names) / 2 or len(names) > 30 else list(range(len(names)))
+    sure = keypoints.valid & (keypoints.confidence >= _MIN_CONFIDENCE)
+    score = np.where(sure, keypoints.confidence, 0.0)[..., rows].astype(np.float64)
+    useful = np.flatnonzero(((score > 0).sum(0) >= 2).any((0, 2)))
+    most = max(_MOST_POINTS // (len(keypoints.people) * len(rows)), 1)
+    frames = useful[np.linspace(0, len(useful) - 1, min(len(useful), most)).astype(int)]
+    score = score[:, :, frames]
+    position = np.where(sure[..., None], keypoints.position, np.nan)[:, :, frames][..., rows, :]
+    num = len(cameras.names)
+    ray, per_pixel = find_rays(cameras, position.reshape(num, -1, 2))
+    keypoint = np.broadcast_to(rows, score.shape[1:]).reshape(-1)
+    score = score.reshape(num, -1)
+    twice = (score > 0).sum(0) >= 2
+    return _Targets(ray[:, twice], score[:, twice], keypoint[twice], per_pixel)
+
+
+def _adjust(bundle: Bundle, targets: _Targets, focal: Focal) -> tuple[Bundle, np.ndarray]:
     """Adjust, with the spread of errors judged anew each time; return who is left of the points.
 
     Detectors are off by a share of a person's size, by more at hips than at eyes: a spread in space
     per keypoint, which is smaller on the plane z = 1 the farther away somebody is.
     """
     kept = np.flatnonzero(np.isfinite(bundle.points).all(1))
+    if len(kept) < _FEWEST_TO_JUDGE:
+        raise NothingFoundError(
+            "the cameras agree on hardly any keypoint; check that they filmed the same moment and "
+            "that every video has the calibration of its own camera"
+        )
     bundle = replace(bundle, points=bundle.points[kept])
-    ray, score, keypoint = ray[:, kept], score[:, kept], keypoint[kept]
+    ray, score = targets.ray[:, kept], targets.score[:, kept]
+    keypoint = targets.keypoint[kept]
     for _ in range(_ROUNDS):
         depth = np.einsum("cj,pj->cp", bundle.R[:, 2], bundle.points) + bundle.t[:, 2:]
         off = np.linalg.norm(residuals(bundle, ray), axis=-1) * depth
@@ -154,108 +209,62 @@ def _adjust(
             own = own[np.isfinite(own)]
             if len(own) >= _FEWEST_TO_JUDGE:
                 spread[row] = max(float(np.median(own)), _LEAST_SHARE * usual)
+        # A detector that never errs would make the weights infinite.
+        spread = np.maximum(spread, 1e-9)
         weight = np.where(np.isfinite(off), score * depth / (_MEDIAN * spread[keypoint]), 0.0)
-        bundle = adjust_bundle(bundle, ray, weight)
+        bundle = adjust_bundle(bundle, ray, weight, focal=focal)
         size = np.linalg.norm(bundle.t[1:], axis=1).mean()
-        bundle = Bundle(bundle.R, bundle.t / size, bundle.points / size)
+        bundle = replace(bundle, t=bundle.t / size, points=bundle.points / size)
     return bundle, kept
 
 
-def _find_scale(
-    body: Float[np.ndarray, "T K 3"],
-    skeleton: Skeleton,
-    height: float | None,
-    length: tuple[str, str, float] | None,
-) -> float:
-    def apart(one: str, other: str) -> Float[np.ndarray, "T"]:
-        a, b = skeleton.index(one), skeleton.index(other)
-        distance = np.linalg.norm(body[:, a] - body[:, b], axis=-1)
-        return distance[np.isfinite(distance)]
-
-    if length is not None:
-        one, other = length[:2]
-        found = np.concatenate([apart(one, other), apart(mirror_name(one), mirror_name(other))])
-        if not len(found):
-            raise InputError(f"{length[0]} and {length[1]} are never seen together")
-        return length[2] / float(np.median(found))
-    assert height is not None
-    names = skeleton.keypoints
-    if "head_top" in names and "left_heel" in names:
-        # The farther heel: the other foot may be lifted.
-        heels = body[:, [skeleton.index(f"{side}_heel") for side in ("left", "right")]]
-        crown = body[:, [skeleton.index("head_top")]]
-        span = np.nan_to_num(np.linalg.norm(heels - crown, axis=-1)).max(-1)
-        if (span > 0).any():
-            tall = float(np.quantile(span[span > 0], _TALL_QUANTILE))
-            return (height - _SOLE_M["heel"]) / tall
-    guesses = []
-    for (upper, lower), share in _SHARES.items():
-        for side in ("left", "right"):
-            if f"{side}_{upper}" in names and f"{side}_{lower}" in names:
-                found = apart(f"{side}_{upper}", f"{side}_{lower}")
-                guesses += [float(np.median(found)) / share] if len(found) else []
-    if not guesses:
-        raise InputError(
-            "no limb of the first person is seen by two cameras, so a height is no use"
-        )
-    return height / float(np.median(guesses))
+def _with_poses(
+    cameras: Cameras, R: Float[np.ndarray, "C 3 3"], t: Float[np.ndarray, "C 3"]
+) -> Cameras:
+    turn = Rotation.from_matrix(R).as_quat(canonical=True, scalar_first=True)
+    return replace(cameras, T_cam_world=np.concatenate([turn, t], 1)[:, None])
 
 
-def _find_world(
-    body: Float[np.ndarray, "N T K 3"], skeleton: Skeleton, bundle: Bundle
-) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"], bool]:
-    """Return rotation and shift from the first camera's axes to the world: x' = R x + shift."""
-    names = skeleton.keypoints
-    high = [row for row, name in enumerate(names) if name.endswith(("shoulder", "ear", "head_top"))]
-    low = [row for row, name in enumerate(names) if name.endswith(("ankle", "heel"))]
-    both = np.isfinite(body[:, :, high]).all((-1, -2)) & np.isfinite(body[:, :, low]).all((-1, -2))
-    if not high or not low or not both.any():
-        return np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]), np.zeros(3), False
-    axis = body[:, :, high].mean(2)[both] - body[:, :, low].mean(2)[both]
-    axis /= np.linalg.norm(axis, axis=-1, keepdims=True)
-    up = np.median(axis, 0)
-    up /= np.linalg.norm(up)
-    right = np.array([1.0, 0, 0]) - up[0] * up
-    right /= np.linalg.norm(right)
-    R = np.stack([right, np.cross(up, right), up])
-    R = _level(body @ R.T, names) @ R
-    world = body @ R.T
-    lowest = _lower_feet(world, names)
-    ground = [float(np.quantile(foot[:, 2], 0.1)) - sole for foot, sole in lowest]
-    hips = [row for row, name in enumerate(names) if name.endswith("hip")]
-    middle = world[0][:, hips or low].reshape(-1, 3)
-    origin = middle[np.isfinite(middle).all(-1)][0]
-    return R, -np.array([origin[0], origin[1], np.median(ground)]), True
+def _zoom(cameras: Cameras, zoom: Float[np.ndarray, "C"]) -> Cameras:
+    K = cameras.K.astype(np.float64)
+    K[:, :2, :2] *= zoom[:, None, None]
+    return replace(cameras, K=K)
 
 
-def _lower_feet(
-    world: Float[np.ndarray, "N T K 3"], names: tuple[str, ...]
-) -> list[tuple[np.ndarray, float]]:
-    """Return, by part of the foot, where the lower one of two is, and how high it is at rest."""
-    result = []
-    for end, sole in _SOLE_M.items():
-        rows = [row for row, name in enumerate(names) if name.endswith(end)]
-        if not rows:
-            continue
-        feet = world[:, :, rows].reshape(-1, len(rows), 3)
-        feet = feet[np.isfinite(feet).all((1, 2))]
-        if len(feet):
-            lower = feet[:, :, 2].argmin(1)
-            result.append((feet[np.arange(len(feet)), lower], sole))
-    return result
+def _carry_back(
+    bundle: Bundle, given: Cameras
+) -> tuple[Float[np.ndarray, "C 3 3"], Float[np.ndarray, "C 3"]]:
+    """Return poses after the similarity that brings the cameras to where they were.
 
-
-def _level(world: Float[np.ndarray, "N T K 3"], names: tuple[str, ...]) -> np.ndarray:
-    """Return the small turn after which feet rest on a level floor, as far as they tell.
-
-    Bodies lean; where feet have been apart, the plane through them knows better.
+    Two cameras lie on a line, so rotations decide how all are turned, and centres the rest.
     """
-    normal, pull = np.eye(2) / _LEAN_RAD**2, np.zeros(2)
-    for foot, _ in _lower_feet(world, names):
-        away = foot - np.median(foot, 0)
-        weight = min(1.0, _INDEPENDENT_STEPS / len(away)) / _STEP_M**2
-        normal += weight * away[:, :2].T @ away[:, :2]
-        pull += weight * away[:, :2].T @ away[:, 2]
-    slope = np.linalg.solve(normal, pull)
-    # z = slope . (x, y) becomes level by a turn about the horizontal axis across it.
-    return Rotation.from_rotvec([-slope[1], slope[0], 0.0]).as_matrix()
+    pose = make_extrinsics(given)[:, 0]
+    Q = Rotation.from_matrix(pose[:, :, :3].swapaxes(1, 2) @ bundle.R).mean().as_matrix()
+    was = -np.einsum("cji,cj->ci", pose[:, :, :3], pose[:, :, 3])
+    now = -np.einsum("cji,cj->ci", bundle.R, bundle.t) @ Q.T
+    away, apart = was - was.mean(0), now - now.mean(0)
+    scale = float((away * apart).sum() / np.square(apart).sum())
+    R = bundle.R @ Q.T
+    centre = scale * apart + was.mean(0)
+    return R, -np.einsum("cij,cj->ci", R, centre)
+
+
+def _judge(
+    keypoints: Keypoints2D,
+    found: Cameras,
+    targets: _Targets,
+    bundle: Bundle,
+    kept: Int[np.ndarray, "kept"],
+    known: bool,
+) -> Calibrated:
+    off = np.linalg.norm(residuals(bundle, targets.ray[:, kept]), axis=-1)
+    off = np.where(targets.score[:, kept] > 0, off / targets.per_pixel[:, None], np.nan)
+    triangulated = triangulate_keypoints(keypoints, found)
+    return Calibrated(
+        cameras=found,
+        quality=judge_views(keypoints, triangulated, found),
+        triangulated=triangulated,
+        error_px=np.array([np.nanmedian(view) for view in off]),
+        num_points=len(kept),
+        up_known=known,
+    )

@@ -46,6 +46,15 @@ def place_cameras(ray: Float[np.ndarray, "C P 2"], score: Float[np.ndarray, "C P
     return _to_first(pose, _triangulate(ray, score, pose))
 
 
+def place_points(
+    ray: Float[np.ndarray, "C P 2"],
+    score: Float[np.ndarray, "C P"],
+    pose: Float[np.ndarray, "C 3 4"],
+) -> Bundle:
+    """Return cameras that stand already, in the axes of the first, and the points they see."""
+    return _to_first(pose, _triangulate(ray, score, pose))
+
+
 def _best_pair(
     ray: Float[np.ndarray, "C P 2"], seen: Bool[np.ndarray, "C P"]
 ) -> tuple[int, int, Float[np.ndarray, "3 4"]]:
@@ -116,4 +125,4 @@ def _triangulate(
 def _to_first(pose: Float[np.ndarray, "C 3 4"], points: Float[np.ndarray, "P 3"]) -> Bundle:
     R0, t0 = pose[0, :, :3], pose[0, :, 3]
     R = pose[:, :, :3] @ R0.T
-    return Bundle(R, pose[:, :, 3] - R @ t0, points @ R0.T + t0)
+    return Bundle(R, pose[:, :, 3] - R @ t0, points @ R0.T + t0, np.ones(len(R)))
