@@ -5,7 +5,7 @@ import pytest
 
 from marey.models.blazepose import BlazePoseEstimator, crop_from_box, crop_from_pose, decode_pose
 from marey.models.blazepose.heatmaps import refine_points
-from marey.models.crop import SquareCrop
+from marey.models.crop import SquareCrop, image_to_crop
 from tests.models.test_detector import read_frame
 
 NOSE, L_EAR, R_EAR, L_SHOULDER, R_SHOULDER, L_HIP, R_HIP = 0, 7, 8, 11, 12, 23, 24
@@ -110,3 +110,19 @@ def test_an_empty_wall_is_nobody():
     picture = np.full((400, 400, 3), 180, np.uint8)
     pose = BlazePoseEstimator().estimate(picture, crop_from_box(np.array([100.0, 50, 300, 350])))
     assert pose.score < 0.1
+
+
+def test_the_mask_lies_on_the_person(dancer):
+    """Trunk and limbs inside, the corners of the crop outside; the landmarks stay the same."""
+    frame, network, pose = dancer
+    seen, share = network.segment(frame, pose.crop)
+    again = network.estimate(frame, pose.crop)
+    np.testing.assert_array_equal(seen.position, again.position)
+    place = image_to_crop(
+        seen.position[[L_SHOULDER, R_SHOULDER, L_HIP, R_HIP, 25, 26]], pose.crop, size=256
+    )
+    column, row = place.astype(int).T
+    assert (share[row, column] > 0.9).all()
+    assert share[:30, :30].max() < 0.1 and share[-30:, :30].max() < 0.1
+    # She covers less than a third of her crop, and more than a twentieth.
+    assert 0.05 < (share > 0.5).mean() < 0.33

@@ -5,7 +5,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marey.models.crop import SquareCrop, crop_to_image, cut_crop, image_to_crop, point_up
+from marey.models.crop import (
+    SquareCrop,
+    crop_to_image,
+    cut_crop,
+    image_to_crop,
+    paste_crop,
+    point_up,
+)
 
 crops = st.builds(
     lambda x, y, side, angle: SquareCrop(center=np.array([x, y]), side=side, angle=angle),
@@ -89,3 +96,19 @@ def test_outside_of_the_image_is_black():
     crop = SquareCrop(center=np.array([500.0, -300.0]), side=60.0, angle=0.3)
     assert not cut_crop(image, crop, size=32).any()
     assert not SquareCrop(center=np.array([np.nan, 0.0]), side=10.0).is_sound()
+
+
+@given(crops, st.floats(0.2, 0.8), st.floats(0.2, 0.8))
+def test_what_is_pasted_lies_where_the_map_says(crop, u, v):
+    """The middle of a blob in the crop comes out at its place in the image."""
+    rows, columns = np.mgrid[0:64, 0:64] + 0.5
+    spot = np.array([u, v]) * 64
+    blob = np.exp(-((columns - spot[0]) ** 2 + (rows - spot[1]) ** 2) / 32).astype(np.float32)
+    pasted = paste_crop(blob, crop, size=(600, 600))
+    place = crop_to_image(spot, crop, size=64)
+    reach = 16 * crop.side / 64
+    if (place < reach).any() or (place > 600 - reach).any():
+        return
+    y, x = np.mgrid[0:600, 0:600] + 0.5
+    middle = np.array([(x * pasted).sum(), (y * pasted).sum()]) / pasted.sum()
+    np.testing.assert_allclose(middle, place, atol=0.05 * crop.side / 64 + 0.05)

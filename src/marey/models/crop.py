@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 _MAX_STEP = 4.0
 """Image pixels from one sample to the next, at most."""
@@ -57,6 +57,17 @@ def cut_crop(
     if samples > 1:
         picture = cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
     return picture
+
+
+def paste_crop(
+    values: Float32[np.ndarray, "S S"], crop: SquareCrop, *, size: tuple[int, int]
+) -> Float32[np.ndarray, "H W"]:
+    """Lay values of a crop's pixels out over an image of `size` (width, height) px; 0 elsewhere."""
+    step = crop.side / len(values)
+    linear = crop.axes * step
+    # From indices of the crop to indices of the image; centres lie at an index plus a half.
+    offset = crop.center + linear @ np.full(2, 0.5 - len(values) / 2) - 0.5
+    return cv2.warpAffine(values, np.column_stack([linear, offset]), size, flags=cv2.INTER_LINEAR)
 
 
 def crop_to_image(

@@ -7,11 +7,13 @@ looks straight at the person: for somebody at the picture's edge its axes are th
 sight, not of the camera, and only known lens data could tell by how much.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import onnxruntime
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 from marey.assets import find_asset
 from marey.models.blazepose.heatmaps import refine_points
@@ -19,6 +21,8 @@ from marey.models.crop import SquareCrop, crop_to_image, cut_crop
 from marey.models.session import open_network, run_network
 
 _INPUT = 256
+_OUTPUTS = ("landmarks", "world", "heatmaps", "score")
+_FEATURES = ("features_fine", "features_coarse")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +67,34 @@ class BlazePoseEstimator:
 
     def estimate(self, image: UInt8[np.ndarray, "H W 3"], crop: SquareCrop) -> PoseLandmarks:
         """Return the body points of the person in a crop of an RGB image."""
+        return self._read(self._run(image, crop, _OUTPUTS), crop)
+
+    def segment(
+        self, image: UInt8[np.ndarray, "H W 3"], crop: SquareCrop
+    ) -> tuple[PoseLandmarks, Float32[np.ndarray, "256 256"]]:
+        """Return the body points, and the probability of each px of the crop to show the person.
+
+        Takes about twice the time of `estimate`, whose points are the same.
+        """
+        outputs = self._run(image, crop, (*_OUTPUTS, *_FEATURES))
+        features = dict(zip(_FEATURES, outputs[len(_OUTPUTS) :], strict=True))
+        (logit,) = run_network(self.mask_session, ["mask"], **features)
+        share = 1 / (1 + np.exp(-np.clip(logit[0, :, :, 0], -60, 60)))
+        return self._read(outputs, crop), share.astype(np.float32)
+
+    @cached_property
+    def mask_session(self) -> onnxruntime.InferenceSession:
+        """The part of the network that makes the mask, opened when it is first asked for."""
+        return open_network(find_asset("blazepose", "mask.onnx"))
+
+    def _run(
+        self, image: UInt8[np.ndarray, "H W 3"], crop: SquareCrop, names: Sequence[str]
+    ) -> list[np.ndarray]:
         picture = cut_crop(image, crop, size=_INPUT)
-        names = ["landmarks", "world", "heatmaps", "score"]
-        outputs = run_network(self.session, names, image=picture[None])
-        landmarks, world, heatmaps, score = (output[0] for output in outputs)
+        return run_network(self.session, names, image=picture[None])
+
+    def _read(self, outputs: Sequence[np.ndarray], crop: SquareCrop) -> PoseLandmarks:
+        landmarks, world, heatmaps, score = (output[0] for output in outputs[: len(_OUTPUTS)])
         landmarks = landmarks.reshape(39, 5)
         points, peak = refine_points(landmarks[:, :2], heatmaps)
         # The auxiliary points steer the next crop and stay as they were trained to.
