@@ -10,6 +10,7 @@ from marey.core import BodyMotion, Person, Take
 from marey.core.errors import InputError, NothingFoundError
 from marey.io.take import read_take, write_take
 from marey.jobs.refine import refine
+from marey.jobs.refine_commands import describe_refined
 
 
 def shaking(frames: int = 60) -> Take:
@@ -68,3 +69,38 @@ def test_the_command_does_not_overwrite(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["refine", str(tmp_path / "walk.take"), "-o", str(tmp_path / "walk.take")])
     assert "would be replaced" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("notes", "sentence"),
+    [
+        ({"what": "nothing"}, "01 has no motion and no points in space to refine"),
+        ({"what": "motion", "method": "none"}, "01: motion left as it is"),
+        ({"what": "points", "method": "savgol"}, "01: points refined by savgol"),
+        (
+            {
+                "what": "motion",
+                "method": "hanet",
+                "network": "hanet-rotations",
+                "filter": "gaussian",
+                "filtered": "root position and joints below the wrists",
+                "resampled": "from 60 to 30 and back",
+            },
+            "01: motion refined by hanet-rotations, root position and joints below the wrists "
+            "smoothed by gaussian, frame rate brought from 60 to 30 and back",
+        ),
+        (
+            {
+                "what": "points",
+                "method": "hanet",
+                "network": "hanet-joints",
+                "filter": "savgol",
+                "filtered": ["mid_hip", "left_index4"],
+                "resampled": "no",
+            },
+            "01: points refined by hanet-joints, 2 points smoothed by savgol",
+        ),
+    ],
+)
+def test_what_was_done_to_a_person_is_told_in_a_sentence(notes, sentence):
+    assert describe_refined("01", notes) == sentence

@@ -29,17 +29,23 @@ def refine_take(source: Path, output: Path | None, *, method: str, talk: Talk) -
         print_json({"written": [str(target)], "people": done.people})
     elif not talk.quiet:
         for name, notes in done.people.items():
-            sys.stdout.write(f"{name}: {_describe(notes)}\n")
+            sys.stdout.write(describe_refined(name, notes) + "\n")
         sys.stdout.write(f"wrote {target}\n")
 
 
-def _describe(notes: Mapping[str, Any]) -> str:
-    """Return how a person was refined, in words."""
-    told = f"{notes['what']} by {notes.get('network', notes.get('method', 'nothing'))}"
+def describe_refined(name: str, notes: Mapping[str, Any]) -> str:
+    """Return how a person was refined as a sentence."""
+    if "method" not in notes:
+        return f"{name} has no motion and no points in space to refine"
+    if notes["method"] == "none":
+        return f"{name}: {notes['what']} left as it is"
+    told = f"{name}: {notes['what']} refined by {notes.get('network', notes['method'])}"
     if "filter" in notes:
         filtered = notes["filtered"]
         rest = filtered if isinstance(filtered, str) else f"{len(filtered)} points"
-        told += f"; {rest} by {notes['filter']}; resampled: {notes['resampled']}"
+        told += f", {rest} smoothed by {notes['filter']}"
+        if notes["resampled"] != "no":
+            told += f", frame rate brought {notes['resampled']}"
     return told
 
 
