@@ -10,7 +10,7 @@ from marey.core import BodyMotion, Person, Take
 from marey.core.errors import InputError, NothingFoundError
 from marey.io.take import read_take, write_take
 from marey.jobs.refine import refine
-from marey.jobs.refine_commands import describe_refined
+from marey.jobs.refine_notes import describe_refined
 
 
 def shaking(frames: int = 60) -> Take:
@@ -104,3 +104,14 @@ def test_the_command_does_not_overwrite(tmp_path, capsys):
 )
 def test_what_was_done_to_a_person_is_told_in_a_sentence(notes, sentence):
     assert describe_refined("01", notes) == sentence
+
+
+@pytest.mark.parametrize("notes", [{}, {"what": 3, "method": ["savgol"]}, {"filter": "savgol"}])
+def test_strange_notes_of_a_foreign_take_are_no_trouble(notes):
+    assert describe_refined("01", notes).startswith("01")
+
+
+def test_info_tells_how_everyone_was_refined(tmp_path, capsys):
+    write_take(refine(shaking(), method="savgol").take, tmp_path / "walk.take")
+    main(["info", str(tmp_path / "walk.take")])
+    assert "person1: motion refined by savgol" in " ".join(capsys.readouterr().out.split())

@@ -1,13 +1,12 @@
 """What `marey refine` and `marey train` do around the jobs."""
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from marey.core.errors import InputError
 from marey.core.files import refuse_existing
 from marey.jobs.commands import Talk
+from marey.jobs.refine_notes import describe_refined
 from marey.jobs.reporting import print_json, report
 
 
@@ -31,22 +30,6 @@ def refine_take(source: Path, output: Path | None, *, method: str, talk: Talk) -
         for name, notes in done.people.items():
             sys.stdout.write(describe_refined(name, notes) + "\n")
         sys.stdout.write(f"wrote {target}\n")
-
-
-def describe_refined(name: str, notes: Mapping[str, Any]) -> str:
-    """Return how a person was refined as a sentence."""
-    if "method" not in notes:
-        return f"{name} has no motion and no points in space to refine"
-    if notes["method"] == "none":
-        return f"{name}: {notes['what']} left as it is"
-    told = f"{name}: {notes['what']} refined by {notes.get('network', notes['method'])}"
-    if "filter" in notes:
-        filtered = notes["filtered"]
-        rest = filtered if isinstance(filtered, str) else f"{len(filtered)} points"
-        told += f", {rest} smoothed by {notes['filter']}"
-        if notes["resampled"] != "no":
-            told += f", frame rate brought {notes['resampled']}"
-    return told
 
 
 def train_network(

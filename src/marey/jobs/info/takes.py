@@ -12,6 +12,7 @@ from marey.io.take import read_run, read_take
 from marey.jobs.info.description import Description, Fact, Plain, Table
 from marey.jobs.info.phrases import say_clock, say_file_size
 from marey.jobs.phrases import format_count, format_seconds
+from marey.jobs.refine_notes import describe_refined
 
 
 def describe_take_folder(path: Path) -> Description:
@@ -49,9 +50,17 @@ def tabulate_take(take: Take) -> tuple[Table, ...]:
 def say_provenance(provenance: Mapping[str, Any]) -> list[Fact]:
     """Say which stages made a take, with their options."""
     return [
-        Fact(f"made_by_{stage}", _to_plain(options), _format_options(options))
+        Fact(f"made_by_{stage}", _to_plain(options), _format_stage(stage, options))
         for stage, options in provenance.items()
     ]
+
+
+def _format_stage(stage: str, options: Any) -> str:
+    people = options.get("people") if isinstance(options, Mapping) else None
+    if stage != "refine" or not isinstance(people, Mapping):
+        return _format_options(options)
+    notes = {name: told for name, told in people.items() if isinstance(told, Mapping)}
+    return "; ".join(describe_refined(str(name), told) for name, told in notes.items())
 
 
 def _say_person(person: Person, take: Take) -> tuple[Fact, ...]:
