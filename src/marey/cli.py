@@ -67,8 +67,12 @@ class Solve:
     export: tuple[Path, ...] = ()
     """Also write these files, see marey export."""
     cameras: Path | None = None
-    """The calibration of several cameras that filmed one person at the same time: Pose2Sim's .toml
-    or Qualisys's .qca.txt. Videos are named like its cameras, or given in their order."""
+    """The calibration of several cameras that filmed the same people at the same time: Pose2Sim's,
+    Anipose's or Caliscope's .toml, Qualisys's .qca.txt, EasyMocap's folder, a folder of OpenCV's
+    .yml, COLMAP's folder (Harmony4D: colmap/workplace), or a take. Videos are named like its
+    cameras, or given in their order."""
+    sync: bool = True
+    """Put the clocks of several cameras right by what the videos show; --no-sync trusts them."""
     keypoints: Path | None = None
     """Keypoints that another detector found in the video: COCO .json, a folder of OpenPose's files
     or MediaPipe's .npz; they alone are enough if they state the size of the pictures."""
@@ -101,7 +105,11 @@ class Solve:
             raise InputError(f"{option} is for --keypoints; a video states it, so leave it out")
         if len(self.video) > 1 or self.cameras is not None:
             task = ManyVideos(
-                videos=self.video, cameras=self.cameras, output=self.output, exports=self.export
+                videos=self.video,
+                cameras=self.cameras,
+                output=self.output,
+                exports=self.export,
+                sync=self.sync,
             )
             commands.solve_many_videos(task, options=self.options, talk=self.talk)
             return

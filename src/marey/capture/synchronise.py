@@ -7,6 +7,9 @@ residual taken out there, since detectors are biased and calibrations imperfect.
 calibration the speeds of keypoints are compared instead, to a frame or two; of motion that repeats
 itself they cannot tell which repetition is which.
 
+A pair of calibrated views whose lines fit badly at any offset (a wrong calibration), or nearly as well at another one
+with worse ones between (motion that repeats itself), says nothing.
+
 The offsets of all pairs are brought together by least squares. Stretches of the clip estimate each
 pair's offset on their own: their spread says how well it is known, and their trend is drift.
 """
@@ -38,9 +41,17 @@ _CERTAIN = 3.0
 _LEAST_DRIFT = 0.25
 """Frames that drift has to add up to, to be worth a correction."""
 _MOST_MOMENTS = 2000
+_COARSE_MOMENTS = 300
+_WORST_LINES = 0.03
+"""Distance from epipolar lines, on the plane z = 1, beyond which a calibration is not theirs."""
+_AS_GOOD = 1.1
+"""How much worse another offset may fit and still be as good."""
+_BARRIER = 1.25
+"""How much worse than the best what lies between has to fit for the other to be another one."""
 
-Residual = Callable[[float], Float[np.ndarray, "T K"]]
-"""What is left of a pair of views at an offset, NaN where either sees nothing."""
+Residual = Callable[[float, int], Float[np.ndarray, "T K"]]
+"""What is left of a pair of views at an offset, at every so many-th moment; NaN where either sees
+nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +112,12 @@ def synchronise(
     options = options or SyncOptions()
     _check(views, cameras)
     make = _compare_speeds(views) if cameras is None else _compare_lines(views, cameras)
+    worst = np.inf if cameras is None else _WORST_LINES
     pairs = []
     for first, second in _choose_pairs(len(views), options.most_partners):
         step = max(_interval(views[first]), _interval(views[second]))
-        pair = _match(make(first, second), views[first].time, step, options.max_offset)
+        time = views[first].time[_moments(views[first])]
+        pair = _match(make(first, second), time, step, options.max_offset, worst)
         if pair is not None:
             pairs.append(_Pair(first, second, *pair))
     if not pairs:
@@ -207,9 +220,9 @@ def _compare_lines(
         time, own = views[first].time[part], views[second].time
 
         def pair(one: np.ndarray, other: np.ndarray) -> Residual:
-            return lambda lag: _off_lines(E, one[None], _interpolate(other[None], own, time + lag))[
-                0
-            ]
+            return lambda lag, stride: _off_lines(
+                E, one[None, ::stride], _interpolate(other[None], own, time[::stride] + lag)
+            )[0]
 
         return [pair(one[part], other) for one in rays[first] for other in rays[second]]
 
@@ -241,7 +254,9 @@ def _compare_speeds(views: Sequence[Keypoints2D]) -> Callable[[int, int], list[R
         time, own = views[first].time[part], views[second].time
 
         def pair(one: np.ndarray, other: np.ndarray) -> Residual:
-            return lambda lag: one - _interpolate(other[None], own, time + lag)[0]
+            return lambda lag, stride: (
+                one[::stride] - _interpolate(other[None], own, time[::stride] + lag)[0]
+            )
 
         return [pair(one[part], other) for one in paces[first] for other in paces[second]]
 
@@ -259,7 +274,11 @@ def _standardise(values: Float[np.ndarray, "N T K"]) -> Float[np.ndarray, "N T K
 
 
 def _match(
-    residuals: Sequence[Residual], time: Float[np.ndarray, "T"], step: float, reach: float
+    residuals: Sequence[Residual],
+    time: Float[np.ndarray, "T"],
+    step: float,
+    reach: float,
+    worst: float,
 ) -> tuple[float, float, float, float] | None:
     """Return lag, its variance, drift and its variance of a pair of views; None if it says naught.
 
@@ -267,31 +286,53 @@ def _match(
     """
     best, least = None, np.inf
     grid = np.arange(-np.ceil(reach / step), np.ceil(reach / step) + 1) * step
+    stride = max(1, len(time) // _COARSE_MOMENTS)
     for residual in residuals:
-        costs = np.array([_coarse_cost(residual(lag)) for lag in grid])
+        costs = _coarse_costs([residual(lag, stride) for lag in grid])
         # Steps repeat themselves: of stretches that fit as well the nearer one is meant.
-        costs *= 1 + _PREFER_NEAR * np.abs(grid) / max(reach, step)
-        if np.isfinite(costs).any() and np.nanmin(costs) < least:
-            least, best = float(np.nanmin(costs)), (residual, float(grid[np.nanargmin(costs)]))
+        judged = costs * (1 + _PREFER_NEAR * np.abs(grid) / max(reach, step))
+        if np.isfinite(judged).any() and np.nanmin(judged) < least:
+            row = int(np.nanargmin(judged))
+            least, best = float(judged[row]), (residual, row, costs)
     if best is None:
         return None
-    residual, coarse = best
-    return _refine(residual, coarse, time, step)
+    residual, row, costs = best
+    # Speeds are too rough to tell a repetition; there the nearest is taken.
+    if np.isfinite(worst) and (costs[row] > worst or _has_rival(costs, row)):
+        return None
+    return _refine(residual, float(grid[row]), time, step)
 
 
-def _coarse_cost(residual: Float[np.ndarray, "T K"]) -> float:
+def _coarse_costs(residuals: Sequence[Float[np.ndarray, "T K"]]) -> Float[np.ndarray, "G"]:
     """Return the size of what is left, outliers cut; infinite where too little overlaps."""
-    size = np.abs(residual[np.isfinite(residual)])
-    if len(size) < max(_FEWEST_POINTS, 0.2 * residual.size):
-        return np.inf
-    return float(np.sqrt(np.square(np.minimum(size, 4 * np.median(size))).mean()))
+    known = [np.abs(residual[np.isfinite(residual)]) for residual in residuals]
+    fewest = max(_FEWEST_POINTS, 0.2 * max(len(size) for size in known))
+    return np.array(
+        [
+            np.sqrt(np.square(np.minimum(size, 4 * np.median(size))).mean())
+            if len(size) >= fewest
+            else np.inf
+            for size in known
+        ]
+    )
+
+
+def _has_rival(costs: Float[np.ndarray, "G"], best: int) -> bool:
+    """Tell whether another offset fits nearly as well, with worse ones between."""
+    low = max(float(costs[best]), 1e-12)
+    for side in (costs[best:], costs[: best + 1][::-1]):
+        finite = side[np.isfinite(side)]
+        highest = np.maximum.accumulate(finite)
+        if ((highest > _BARRIER * low) & (finite < _AS_GOOD * low)).any():
+            return True
+    return False
 
 
 def _refine(
     residual: Residual, coarse: float, time: Float[np.ndarray, "T"], step: float
 ) -> tuple[float, float, float, float] | None:
     lags = coarse + _FINE_STEPS * step
-    table = np.stack([residual(lag) for lag in lags])
+    table = np.stack([residual(lag, 1) for lag in lags])
     # What one lag lacks no lag may count.
     known = np.isfinite(table).all(0)
     count = known.sum(0)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import marey
-from marey.core.errors import FormatError
+from marey.core.errors import FormatError, InputError
 from marey.core.files import atomic_path
 from marey.core.progress import Progress
 from marey.io.take import HEADER, hash_file, read_run, read_take, write_take
@@ -26,7 +26,7 @@ from marey.jobs.workspace import Workspace, open_workspace
 _BEGUN = "begun.json"
 
 
-def solve_at_once(
+def solve_at_once(  # noqa: PLR0913
     solve: Callable[[], Solved],
     target: Path,
     *,
@@ -36,6 +36,7 @@ def solve_at_once(
     overwrite: bool,
     progress: Progress,
     note: Note,
+    resumes: bool = False,
 ) -> SolvedTake:
     """Solve in memory, write the take and the exports; go on where an interrupted run stopped.
 
@@ -48,6 +49,7 @@ def solve_at_once(
         overwrite: Whether what exists may be replaced.
         progress: Called as frames are written.
         note: Called with a sentence if the take stands.
+        resumes: Whether `solve` keeps what it works out in the workspace and goes on from there.
 
     Raises:
         OutputExistsError: If the take or an export exists, is not of the interrupted run, and
@@ -71,9 +73,16 @@ def solve_at_once(
             refuse_existing(target, overwrite=overwrite)
             try:
                 done = _solve(solve, target, workspace, made_of)
-            finally:
-                if not _stands(target, workspace, made_of):
+            except BaseException as error:
+                goes_on = resumes and not isinstance(error, InputError)
+                if not goes_on and not _stands(target, workspace, made_of):
                     workspace.remove()
+                if goes_on and isinstance(error, KeyboardInterrupt):
+                    raise KeyboardInterrupt(
+                        f"what is done is kept in {workspace.folder}, and the same command goes on "
+                        "from there"
+                    ) from None
+                raise
         exported = write_exports(
             target, exports, workspace=workspace, overwrite=overwrite, progress=progress
         )

@@ -58,7 +58,7 @@ def describe_stages(
     """Return the tables of all stages, as a take's provenance."""
     stages: dict[str, Table] = {
         "marey": {"version": marey.__version__},
-        "people": _describe_people(options),
+        "people": describe_people(options),
         "fit": {
             "revision": _FIT_REVISION,
             "body": f"{body.name} {body.version}",
@@ -99,7 +99,8 @@ def find_changes(old: Mapping[str, Table], new: Mapping[str, Table], stage: str)
     return list(dict.fromkeys(changed))
 
 
-def _describe_people(options: SolveOptions) -> Table:
+def describe_people(options: SolveOptions) -> Table:
+    """Return the table of the first stage: what everyone's keypoints depend on."""
     detector = options.detector or find_asset("person-detector")
     networks = [find_asset(name) for name in _NETWORKS[options.face]]
     landmarks = networks if options.landmarks is None else [options.landmarks]

@@ -9,6 +9,7 @@ from marey.core.errors import InputError
 from marey.jobs.options import SolveOptions
 from marey.jobs.outputs import check_exports, check_target
 from marey.jobs.reporting import report
+from marey.jobs.workspace import find_part
 
 if TYPE_CHECKING:
     from marey.jobs.solve_into import SolvedTake
@@ -22,6 +23,8 @@ class ManyVideos:
     cameras: Path | None
     output: Path | None
     exports: Sequence[Path]
+    sync: bool = True
+    """Whether clocks are put right by what the videos show."""
 
     @property
     def target(self) -> Path:
@@ -59,18 +62,28 @@ def solve_videos(
     check_target(task.target, overwrite=overwrite)
     check_exports(task.target, task.exports, overwrite=overwrite, sources=sources)
     # Loads what takes seconds, which nobody wants to wait for to be refused.
+    from marey.jobs.camera_files import find_calibration
     from marey.jobs.solve_at_once import solve_at_once
     from marey.jobs.solve_views import solve_many
 
-    videos, cameras = task.videos, task.cameras
+    cameras, journals = find_calibration(task.cameras), find_part(task.target) / "views"
     with report(quiet=quiet, as_json=as_json) as progress:
         return solve_at_once(
-            lambda: solve_many(videos, cameras, options=options, progress=progress, note=note),
+            lambda: solve_many(
+                task.videos,
+                cameras,
+                options=options,
+                sync=task.sync,
+                journals=journals,
+                progress=progress,
+                note=note,
+            ),
             task.target,
-            sources=sources,
-            settings={"options": repr(options)},
+            sources=[*task.videos, cameras],
+            settings={"options": repr(options), "sync": task.sync},
             exports=task.exports,
             overwrite=overwrite,
             progress=progress,
             note=note,
+            resumes=True,
         )
