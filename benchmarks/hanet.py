@@ -12,6 +12,7 @@ import argparse
 import statistics
 import time as clock
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +115,38 @@ def measure_sequences(network: HANet, *, num_frames: int, timer: Timer) -> list[
     return results
 
 
+def measure_threads(network: HANet, *, batch: int, turns: int) -> list[tuple[str, float]]:
+    """Return frames per second of batches of windows on one and on two cores, by wall time.
+
+    Torch's own threads share the work inside every operation, of which a narrow network has many
+    small ones; two threads of Python with half the windows each need not wait for one another.
+    """
+    config, before = network.config, torch.get_num_threads()
+    x = torch.randn(2 * batch, config.window, config.channels)
+    halves, frames = x.chunk(2), 2 * batch * config.window
+
+    def work(part: Tensor) -> None:
+        # The mode is one thread's own.
+        with torch.inference_mode():
+            network(part)
+
+    results = []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            run: list[Callable[[], object]] = [lambda: [work(part) for part in halves]]
+            seconds = take_turns(run, turns=turns, timer=clock.perf_counter)[0]
+            results.append((f"{threads} of torch's threads", frames / seconds))
+        torch.set_num_threads(1)
+        with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            run = [lambda: list(pool.map(work, halves))]
+            seconds = take_turns(run, turns=turns, timer=clock.perf_counter)[0]
+        results.append(("2 threads of Python, each with half of the windows", frames / seconds))
+    finally:
+        torch.set_num_threads(before)
+    return results
+
+
 def measure_online(network: HANet, *, num_frames: int, timer: Timer) -> float:
     """Return the median milliseconds from a frame coming in to one going out."""
     config, refiner, times = network.config, OnlineRefiner(network), []
@@ -143,11 +176,19 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hanet", description=__doc__)
     parser.add_argument("--write", action="store_true", help="keep the tables in the docs")
     parser.add_argument("--quick", action="store_true", help="the narrowest network only")
+    parser.add_argument(
+        "--threads", action="store_true", help="one and two cores only, by the clock"
+    )
     parser.add_argument("--turns", type=int, default=15)
     parser.add_argument("--processor-time", action="store_true", help="seconds of one thread")
     options = parser.parse_args(arguments)
-    if options.write and options.quick:
-        parser.error("--quick measures a part only, which is not kept")
+    if options.write and (options.quick or options.threads):
+        parser.error("--quick and --threads measure a part only, which is not kept")
+    if options.threads:
+        network = HANet(next(iter(CONFIGS.values()))).eval()
+        for name, rate in measure_threads(network, batch=32, turns=options.turns):
+            print(f"{name}: {rate:.0f} frames/s")
+        return
     machine, timer, unit = describe_machine(), clock.perf_counter, "wall time"
     if options.processor_time:
         torch.set_num_threads(1)
@@ -212,6 +253,11 @@ def format_sequences(network: HANet, *, timer: Timer) -> str:
     ]
     for name, rate in measure_sequences(network, num_frames=3000, timer=timer):
         lines.append(f"| `refine_sequence`, step of {name}: frames/s | {rate:.0f} |")
+    # One core's own time says nothing of two.
+    for name, rate in (
+        () if timer is clock.process_time else measure_threads(network, batch=32, turns=15)
+    ):
+        lines.append(f"| windows in batches of 32, {name}: frames/s | {rate:.0f} |")
     online = measure_online(network, num_frames=100, timer=timer)
     lines.append(f"| `OnlineRefiner`: ms per frame | {online:.1f} |")
     return "\n".join(lines)
