@@ -1,0 +1,58 @@
+"""A picture in which everybody but one person is made unseen, for networks that know one body.
+
+`marey.capture.conceal` does the same from landmarks alone, while people are followed. Here the
+masks are known: rendered bodies, a network's, or the user's.
+"""
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+Suppression = Literal["grey", "soft", "mean", "blur"]
+GREY = 114
+_SOFT = 0.006
+_BLUR = 0.03
+"""Standard deviations, shares of the size of what is painted over."""
+
+
+def suppress(
+    image: UInt8[np.ndarray, "H W 3"],
+    own: Float32[np.ndarray, "H W"],
+    others: Float32[np.ndarray, "H W"],
+    *,
+    method: Suppression = "grey",
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Return the picture without the others.
+
+    Args:
+        image: The picture.
+        own: Probability that a px shows the person to be left; wins where the two overlap.
+        others: Probability that a px shows anybody else.
+        method: Paint over in grey, in grey with soft edges, in the mean colour of what is around,
+            or blur beyond recognition.
+    """
+    hidden = (others > 0.5) & (own <= 0.5)
+    rows, columns = np.flatnonzero(hidden.any(1)), np.flatnonzero(hidden.any(0))
+    if not len(rows):
+        return image
+    extent = max(rows[-1] - rows[0], columns[-1] - columns[0]) + 1
+    weight = hidden.astype(np.float32)
+    if method == "soft":
+        weight = cv2.GaussianBlur(weight, (0, 0), max(_SOFT * extent, 1.0))
+    filling = _fill(image, hidden, method, float(extent))
+    mixed = image + weight[..., None] * (filling - image.astype(np.float32))
+    return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
+
+
+def _fill(
+    image: UInt8[np.ndarray, "H W 3"], hidden: np.ndarray, method: Suppression, extent: float
+) -> np.ndarray:
+    if method == "blur":
+        return cv2.GaussianBlur(image, (0, 0), max(_BLUR * extent, 2.0)).astype(np.float32)
+    if method == "mean":
+        around = cv2.dilate(hidden.astype(np.uint8), np.ones((3, 3)), iterations=8) > 0
+        ring = around & ~hidden
+        return image[ring].mean(0) if ring.any() else np.full(3, GREY, np.float32)
+    return np.full(3, GREY, np.float32)

@@ -1,0 +1,119 @@
+"""SegPose2D as one of the estimators that find the landmarks of a person in a box."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32, UInt8
+from torch import Tensor
+
+from marey.core.errors import FormatError
+from marey.core.skeleton import Skeleton, convert_keypoints, load_skeleton
+from marey.models.keypoints import WHOLE_BODY, believe, bound_points
+from marey.models.protocols import PersonLandmarks
+from marey.models.segpose.network import SegPose
+from marey.models.segpose.preprocess import (
+    cut_mask,
+    cut_picture,
+    decode_heatmaps,
+    fit_window,
+    warp_matrix,
+)
+from marey.models.segpose.weights import load_segpose
+
+COCO = load_skeleton("coco-17")
+_FACTOR = 2.0
+"""Noise in px of a window scaled to 256 px; a guess, from the accuracy of the family."""
+
+
+class SegPoseEstimator:
+    """Finds 17 keypoints of the one person in a box whom a mask shows; keeps no state."""
+
+    def __init__(self, network: SegPose | str | Path, *, flip: bool = True):
+        """Take a network, or the file of its weights.
+
+        Args:
+            network: The network or the file.
+            flip: Whether to look at the mirrored picture too and average, as published.
+
+        Raises:
+            InputError: If there is no such file.
+            FormatError: If it holds no network with 17 keypoints.
+        """
+        if not isinstance(network, SegPose):
+            network = load_segpose(network)
+        if network.config.num_keypoints != len(COCO):
+            raise FormatError(
+                f"the network has {network.config.num_keypoints} keypoints; expected COCO's 17"
+            )
+        self.network = network.eval()
+        self._flip = flip
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """COCO-WholeBody-133, of which the first 17 points are found."""
+        return WHOLE_BODY
+
+    def locate(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        box: Float[np.ndarray, "4"] | None,
+        previous: PersonLandmarks | None = None,
+    ) -> PersonLandmarks:
+        """Return the landmarks of the person in `box`, or where `previous` was if that is None."""
+        return self.locate_masked(image, box, previous, None)
+
+    def locate_masked(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        box: Float[np.ndarray, "4"] | None,
+        previous: PersonLandmarks | None,
+        mask: Float32[np.ndarray, "H W"] | None,
+    ) -> PersonLandmarks:
+        """Do what `locate` does for the person whom a mask (0 to 1) of the picture shows."""
+        if box is None:
+            assert previous is not None, "locate needs a box or a previous result"
+            box = previous.box
+        size = self.network.config.size
+        center, extent = fit_window(box, size)
+        matrix = warp_matrix(center, extent, size)
+        picture = torch.from_numpy(cut_picture(image, matrix, size))[None]
+        window = None if mask is None else torch.from_numpy(cut_mask(mask, matrix, size))[None]
+        heatmaps = self.predict(picture, window)[0].numpy()
+        position, confidence = decode_heatmaps(heatmaps, center, extent)
+        return _to_whole_body(position, confidence, side=float(extent.max()))
+
+    def complete(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        located: PersonLandmarks,
+        previous: PersonLandmarks | None = None,
+    ) -> PersonLandmarks:
+        """Return the result as it is."""
+        return located
+
+    def predict(
+        self, picture: Float[Tensor, "B 3 H W"], mask: Float[Tensor, "B 1 H W"] | None
+    ) -> Float[Tensor, "B K h w"]:
+        """Return heat maps, averaged with the mirrored picture's if that is wanted."""
+        with torch.inference_mode():
+            heatmaps = self.network(picture, mask)
+            if not self._flip:
+                return heatmaps
+            mirrored = self.network(picture.flip(-1), None if mask is None else mask.flip(-1))
+            return (heatmaps + mirrored.flip(-1)[:, list(COCO.mirror)]) / 2
+
+
+def _to_whole_body(
+    position: Float[np.ndarray, "K 2"], confidence: Float[np.ndarray, "K"], *, side: float
+) -> PersonLandmarks:
+    sigma = believe(confidence, _FACTOR, side=side)
+    arranged = convert_keypoints(confidence, COCO, WHOLE_BODY, axis=-1, missing=0.0)
+    return PersonLandmarks(
+        position=convert_keypoints(position, COCO, WHOLE_BODY).astype(np.float32),
+        confidence=arranged.astype(np.float32),
+        sigma=convert_keypoints(sigma, COCO, WHOLE_BODY, axis=-1).astype(np.float32),
+        world=np.full((len(WHOLE_BODY), 3), np.nan, np.float32),
+        score=float(np.mean(confidence)),
+        box=bound_points(position, confidence).astype(np.float32),
+    )
