@@ -127,14 +127,14 @@ def _complaint(said: str, arguments: list[str]) -> str:
         return _refused_value(match[1], arguments)
     if match := re.match(r"Unrecognized (?:or misplaced )?options: (.*?)( \(|$)", text):
         return f"{match[1]} is no option of this command"
-    if match := re.match(r"Missing from marey \w+: (--\S+|\S+)", text):
+    if match := re.match(r"Missing from marey [\w ]+: (--\S+|\S+)", text):
         return f"{match[1]} is missing"
     if match := re.match(r"Missing value for argument '(.*?)'", text):
         return f"{match[1]} is given too few values"
     if match := re.match(
         r"invalid choice (.*?) for argument '(.*?)'. Expected one of \((.*)\)", text
     ):
-        return f"{match[2]} cannot be {match[1]}; choose one of {match[3]}"
+        return f"{match[2]} cannot be {match[1]}; choose one of {match[3].rstrip(',')}"
     return text.split(". ")[0].rstrip(".")
 
 

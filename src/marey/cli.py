@@ -18,6 +18,7 @@ from marey.arguments import parse
 from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
 from marey.jobs import commands
+from marey.jobs.dataset_commands import CorpusChoices, export_corpus_of, write_sheet_of
 from marey.jobs.last_words import explain_error, explain_interrupt
 from marey.jobs.options import SolveOptions
 from marey.jobs.readers import Axis, KeypointHints
@@ -336,6 +337,61 @@ class Evaluate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatasetExport:
+    """Write a take as a sequence of a corpus, in a layout that other programs read.
+
+    Example: marey dataset export hug.take -o 001_hugging --layout harmony4d
+    """
+
+    take: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="TAKE")]
+    """The take to read; with cameras and motion."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])]
+    """The sequence's folder to make."""
+    choices: Annotated[CorpusChoices, tyro.conf.arg(name="")]
+    talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
+
+    def run(self) -> None:
+        """Run the command."""
+        export_corpus_of(self.take, self.output, choices=self.choices, talk=self.talk)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSheet:
+    """Write the datasheet of a corpus: what is in it, measured, and what its makers state.
+
+    Example: marey dataset sheet corpus
+    """
+
+    folder: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
+    """A sequence in Harmony4D's layout, or a folder of them."""
+    sheet: Path | None = None
+    """A .toml of answers (default: DIR/datasheet.toml, which is made if it is not there)."""
+    talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
+
+    def run(self) -> None:
+        """Run the command."""
+        write_sheet_of(self.folder, facts=self.sheet, talk=self.talk)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """Write corpora that others can use: a take in a released layout, and its datasheet.
+
+    Example: marey dataset export hug.take -o 001_hugging --layout harmony4d
+    """
+
+    action: Annotated[
+        Annotated[DatasetExport, tyro.conf.subcommand("export", prefix_name=False)]
+        | Annotated[DatasetSheet, tyro.conf.subcommand("sheet", prefix_name=False)],
+        tyro.conf.arg(name=""),
+    ]
+
+    def run(self) -> None:
+        """Run the command."""
+        self.action.run()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Demo:
     """Solve the bundled clip and write a take, a GLB and an overlay video.
 
@@ -390,6 +446,7 @@ Command = (
     | Annotated[Train, tyro.conf.subcommand("train", prefix_name=False)]
     | Annotated[Report, tyro.conf.subcommand("report", prefix_name=False)]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate", prefix_name=False)]
+    | Annotated[Dataset, tyro.conf.subcommand("dataset", prefix_name=False)]
     | Annotated[Demo, tyro.conf.subcommand("demo", prefix_name=False)]
     | Annotated[Info, tyro.conf.subcommand("info", prefix_name=False)]
     | Annotated[Doctor, tyro.conf.subcommand("doctor", prefix_name=False)]
@@ -404,6 +461,7 @@ COMMANDS = (
     "refine",
     "report",
     "evaluate",
+    "dataset",
     "demo",
     "info",
     "doctor",

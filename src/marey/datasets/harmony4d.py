@@ -7,33 +7,40 @@ The collision-free bodies of `smpl_collision` are taken where they are there, as
 does. Pickles are read by `marey.core.restricted_pickle`. Frames count from 1, 20 per second.
 
 Cameras: `colmap/workplace/{cameras,images}.txt`, with `scale.npy`, the similarity (4, 4) from the
-metric world of the bodies to COLMAP's. Its axes are the corpus's own (gravity-aligned; the files
+metric world of the bodies to COLMAP's; worn cameras have a pose per frame
+(`marey.datasets.corpus.cameras`). Its axes are the corpus's own (gravity-aligned; the files
 do not say which axis is up). Images are `exo/<camera>/images/<frame>.jpg`.
+
+Corpora that marey wrote (`marey dataset export`) say in `marey.json` what the layout has no place
+for: clock, names, body. Bodies of marey-h come back as such.
 
 A frame without a human is one where they are missing. Licence: research. Tried on files written in
 this layout; of the real corpus only images were at hand.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy.spatial.transform import Rotation
 
-from marey.core import BodyMotion
+from marey.core import BodyMotion, Cameras
 from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.datasets._fields import describe, get_array, get_dict, to_array
 from marey.datasets._folder import find_files
 from marey.datasets._labels import make_keypoints3d, make_times, number_images
 from marey.datasets._object_npy import read_object_npy
 from marey.datasets._smpl import make_body_motion
+from marey.datasets.corpus.cameras import read_workplace
+from marey.datasets.corpus.manifest import Manifest, read_manifest
 from marey.datasets.recording import Recording
-from marey.io.calibration_colmap import read_colmap
 
 FRAME_RATE = 20.0
 MAX_PEOPLE = 64
+OWN, OWN_JOINTS = "marey-h", 51
 MAX_FRAMES = 200_000
 
 Part = Literal["smpl", "poses3d"]
@@ -67,7 +74,11 @@ def read_sequence(path: str | Path, *, part: Part = "smpl", vertices: bool = Fal
     path = Path(path)
     files = _find_frames(path, part)
     frame = number_images([file.name for file in files])
-    time = make_times(frame, FRAME_RATE)
+    manifest = read_manifest(path)
+    rate = FRAME_RATE if manifest is None else manifest.frame_rate
+    time = make_times(frame, rate)
+    if manifest is not None:
+        time = time + manifest.start_time + (int(frame[0]) - 1) / rate
     table = _Bodies(len(files), vertices) if part == "smpl" else _Joints(len(files))
     for row, file in enumerate(files):
         people = get_dict(read_object_npy(file), file)
@@ -75,20 +86,37 @@ def read_sequence(path: str | Path, *, part: Part = "smpl", vertices: bool = Fal
             table.put(name, row, value, file)
     if not table.people:
         raise NothingFoundError(f"{path}: nobody is in its {len(files)} frames")
-    cameras = path / "colmap" / "workplace"
     points, flag = table.stack("joints"), None
     if part == "poses3d":
         points, flag = points[..., :3], np.nan_to_num(points[..., 3])
     return Recording(
         name=path.resolve().name,
         frame=frame,
-        keypoints3d=make_keypoints3d(table.skeleton, tuple(table.people), time, points, flag),
-        motion=table.make_motion(time) if isinstance(table, _Bodies) else None,
+        keypoints3d=make_keypoints3d(
+            table.skeleton, name_people(tuple(table.people), manifest), time, points, flag
+        ),
+        motion=table.make_motion(time, manifest) if isinstance(table, _Bodies) else None,
         vertices=table.stack("vertices") if vertices and part == "smpl" else None,
-        cameras=read_colmap(cameras) if (cameras / "cameras.txt").is_file() else None,
-        frame_rate=FRAME_RATE,
+        cameras=read_cameras(path, frame, manifest),
+        frame_rate=rate,
         notes=("the world's axes are the corpus's own",),
     )
+
+
+def read_cameras(
+    path: Path, frame: Int[np.ndarray, "T"], manifest: Manifest | None
+) -> Cameras | None:
+    """Read a sequence's cameras under the names of the take it was made of, if of one."""
+    cameras = read_workplace(path / "colmap" / "workplace", frame)
+    if cameras is None or manifest is None:
+        return cameras
+    names = tuple(manifest.cameras.get(name, name) for name in cameras.names)
+    return replace(cameras, names=names)
+
+
+def name_people(people: tuple[str, ...], manifest: Manifest | None) -> tuple[str, ...]:
+    """Return the names that people of the layout have in the take it was made of, if of one."""
+    return people if manifest is None else tuple(manifest.people.get(n, n) for n in people)
 
 
 def _find_frames(path: Path, part: Part) -> tuple[Path, ...]:
@@ -150,6 +178,8 @@ class _Bodies(_Layout):
         }
         if self._vertices:
             shapes["vertices"] = (6890, 3)
+        if value.get("body") == OWN:
+            shapes |= {"marey_h_pose": (OWN_JOINTS, 3), "marey_h_shape": (10,)}
         fields = {}
         for key, shape in shapes.items():
             # Bodies come with and without an axis of one person in front.
@@ -159,11 +189,39 @@ class _Bodies(_Layout):
             fields[key] = get_array({key: given}, key, file, shape, within=name)
         self.keep(name, row, fields, file)
 
-    def make_motion(self, time: Float[np.ndarray, "T"]) -> BodyMotion:
-        pose = np.concatenate([self.stack("global_orient"), self.stack("body_pose")], -1)
-        betas = self.stack("betas")
-        known = np.asarray(np.isfinite(betas).all(-1, keepdims=True))
-        shape = np.where(known, betas, 0).sum(1) / np.maximum(known.sum(1), 1)
-        return make_body_motion(
-            tuple(self.people), time, pose, shape=shape, trans=self.stack("transl")
-        )
+    def make_motion(self, time: Float[np.ndarray, "T"], manifest: Manifest | None) -> BodyMotion:
+        names = name_people(tuple(self.people), manifest)
+        # The pelvis joint is where the root is, which `transl` is not.
+        root, orient = self.stack("joints")[:, :, 0], self.stack("global_orient")
+        if all("marey_h_pose" in fields for fields in self.people.values()):
+            return _make_own(names, time, orient, root, self)
+        pose = np.concatenate([orient, self.stack("body_pose")], -1)
+        return make_body_motion(names, time, pose, shape=_average(self.stack("betas")), trans=root)
+
+
+def _average(values: Float[np.ndarray, "N T S"]) -> Float[np.ndarray, "N S"]:
+    known = np.asarray(np.isfinite(values).all(-1, keepdims=True))
+    return np.where(known, values, 0).sum(1) / np.maximum(known.sum(1), 1)
+
+
+def _make_own(
+    names: tuple[str, ...],
+    time: Float[np.ndarray, "T"],
+    orient: Float[np.ndarray, "N T 3"],
+    root: Float[np.ndarray, "N T 3"],
+    table: _Bodies,
+) -> BodyMotion:
+    vectors = np.concatenate([orient[:, :, None], table.stack("marey_h_pose")], 2)
+    known = np.asarray(np.isfinite(vectors).all((-1, -2)) & np.isfinite(root).all(-1))
+    turn = Rotation.from_rotvec(np.nan_to_num(vectors).reshape(-1, 3)).as_quat(scalar_first=True)
+    turn = turn.reshape(*vectors.shape[:3], 4)
+    turn[~known] = np.nan
+    return BodyMotion(
+        body=OWN,
+        people=names,
+        time=time,
+        shape=_average(table.stack("marey_h_shape")).astype(np.float32),
+        T_world_root=np.concatenate([turn[:, :, 0], np.where(known[..., None], root, np.nan)], -1),
+        R_parent_joint=turn[:, :, 1:],
+        confidence=known.astype(np.float32),
+    )
