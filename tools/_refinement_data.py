@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from marey.body import Body
+from marey.body.joint_rotations import to_local
 from marey.core import Keypoints3D, Skeleton, load_skeleton
 from marey.core.keypoints import Frame
 from marey.core.skeleton import mirror_name
 from marey.geometry.rotation import matrix_to_rotation6d
 from marey.recipes.hanet_mocap import FPS, POINTS
-from marey.train.body_points import NUM_JOINTS, make_point_model, place_points, to_local
+from marey.train.body_points import NUM_JOINTS, make_point_model, place_points
 from marey.train.clean_motion import CleanMotion, cut_windows
 from marey.train.mocap_pairs import centre
 from marey.train.noise import corrupt_points, load_noise

@@ -5,8 +5,8 @@
 
 `tune` chooses each filter's settings on training subjects: the least sum of MPJPE and acceleration
 error, each relative to the input's. They stand in `marey.capture.filters` as `FilterOptions` (for
-points) and `ROTATION_FILTERS`. `table` prints the tables of docs/refine.md. Intervals are
-percentile bootstrap over sequences, or over stretches of a second where there are few.
+points) and `ROTATION_FILTERS`. `table` prints the tables of docs/refine.md but Panoptic's, which
+`measure_panoptic.py` prints. Intervals are percentile bootstrap over sequences.
 """
 
 import argparse
@@ -20,20 +20,20 @@ from _refinement_data import (
     Sequence,
     blazepose_tracks,
     mocap_sequences,
-    panoptic_pairs,
     to_points,
 )
 
 from marey.body import Body, load_body
+from marey.body.joint_rotations import to_world
 from marey.capture.filters import FilterOptions, filter_values
 from marey.capture.refine import RefineSettings, refine_motion, refine_points
 from marey.core import BodyMotion
 from marey.evaluate.bootstrap import confidence_interval
-from marey.evaluate.motion import acceleration, acceleration_errors, jitter, peak_velocity_loss
+from marey.evaluate.motion import acceleration, acceleration_errors, jitter
 from marey.evaluate.positions import joint_errors
 from marey.geometry.rotation import matrix_to_quaternion, quaternion_to_matrix, rotation6d_to_matrix
 from marey.recipes.hanet_mocap import FPS, LEFT_OUT, POINTS, TEST, VALIDATION
-from marey.train.body_points import NUM_JOINTS, make_point_model, place_points, to_world
+from marey.train.body_points import NUM_JOINTS, make_point_model, place_points
 from marey.train.clean_motion import CleanMotion, read_clean_motion
 
 METHODS = ("none", "gaussian", "savgol", "one-euro", "hanet")
@@ -57,13 +57,14 @@ def main() -> None:
     parser.add_argument("motion", type=Path)
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--parts", nargs="*", default=["points", "rotations", "real"])
+    parser.add_argument("--methods", nargs="*", default=METHODS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     motion, body = read_clean_motion(arguments.motion), load_body("marey-h", mesh="light")
     if arguments.what == "tune":
         tune(motion, body)
     else:
-        tables(motion, body, arguments.data, arguments.parts)
+        tables(motion, body, arguments.data, arguments.parts, arguments.methods)
 
 
 def tune(motion: CleanMotion, body: Body) -> None:
@@ -119,28 +120,30 @@ class Joints:
         return place_points(self.model, world, shape)[0].double().numpy()
 
 
-def tables(motion: CleanMotion, body: Body, data: Path, parts: list[str]) -> None:
+def tables(
+    motion: CleanMotion, body: Body, data: Path, parts: list[str], methods: list[str]
+) -> None:
     """Print the tables."""
     test = motion.of_subjects(TEST)
     for level in (1.0, 2.0):
         if "points" in parts:
-            print_points(test, body, level)
+            print_points(test, body, level, methods)
         if "rotations" in parts:
-            print_rotations(test, body, level)
+            print_rotations(test, body, level, methods)
     if "real" in parts:
-        print_real(data)
+        print_real(data, methods)
 
 
-def print_points(test: CleanMotion, body: Body, level: float) -> None:
+def print_points(test: CleanMotion, body: Body, level: float, methods: list[str]) -> None:
     """Print the table of points on held-out subjects."""
     print(f"\n## Points, held-out subjects, noise level {level:g}\n")
     pairs = list(mocap_sequences(test, body, "points", level=level, seed=2))
     print_table(
-        {method: ([_refine_points(pair, method) for pair in pairs], pairs) for method in METHODS}
+        {method: ([_refine_points(pair, method) for pair in pairs], pairs) for method in methods}
     )
 
 
-def print_rotations(test: CleanMotion, body: Body, level: float) -> None:
+def print_rotations(test: CleanMotion, body: Body, level: float, methods: list[str]) -> None:
     """Print the table of rotations on held-out subjects."""
     print(f"\n## Rotations, held-out subjects, noise level {level:g}\n")
     place = Joints(body)
@@ -149,42 +152,25 @@ def print_rotations(test: CleanMotion, body: Body, level: float) -> None:
     print_table(
         {
             method: ([place(_refine_rotations(pair, method)) for pair in pairs], posed)
-            for method in METHODS
+            for method in methods
         }
     )
 
 
-def print_real(data: Path) -> None:
-    """Print the tables of real estimates."""
-    print("\n## Panoptic\n")
-    for label, points, truth in panoptic_pairs(data / "panoptic_mediapipe"):
-        print(f"\n### {label}\n")
-        rows = {}
-        for method in METHODS:
-            refined = refine_points(points, RefineSettings(method=method)).points
-            names = points.skeleton.keypoints
-            found = refined.position[0][:, [names.index(name) for name in _compared()]]
-            found = found - (found - truth).mean(0)
-            rows[method] = ([found], [Sequence(label, found, truth)])
-        print_table(rows)
+def print_real(data: Path, methods: list[str]) -> None:
+    """Print the table of real estimates without a truth."""
     print("\n## BlazePose tracks of real videos\n")
     print("| video | method | acceleration (m/s^2) | jitter (m/s^3) | moved by (mm) |")
     print("|---|---|---|---|---|")
     for label, points in blazepose_tracks(data / "blazepose_detections"):
         rate = 1 / np.median(np.diff(points.time))
-        for method in METHODS:
+        for method in methods:
             found = refine_points(points, RefineSettings(method=method)).points.position[0]
             moved = np.nanmean(np.linalg.norm(found - points.position[0], axis=-1))
             print(
                 f"| {label} | {method} | {acceleration(found, frame_rate=rate).value:.1f} "
                 f"| {jitter(found, frame_rate=rate).value:.0f} | {1000 * moved:.1f} |"
             )
-
-
-def _compared() -> tuple[str, ...]:
-    from _refinement_data import COMPARED  # noqa: PLC0415
-
-    return COMPARED
 
 
 def _refine_points(pair: Sequence, method: str) -> np.ndarray:
@@ -256,9 +242,6 @@ def peak_loss(
         along = (np.diff(ours, axis=0) * change).sum(-1) / np.where(speed > 0, speed, 1)
         fast = speed >= limit
         parts.append((along[fast].sum(), speed[fast].sum()))
-    if len(truth) == 1:
-        value = peak_velocity_loss(found[0], truth[0]).value
-        return value, (value, value)
     table = np.array(parts)
     drawn = np.random.default_rng(0).multinomial(
         len(table), np.full(len(table), 1 / len(table)), 1000

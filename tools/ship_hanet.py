@@ -23,8 +23,8 @@ RECIPES = {"joints": hanet_mocap.hanet_joints, "rotations": hanet_mocap.hanet_ro
 WHAT = {
     "joints": "COCO's 17 keypoints and six of the feet in metres from the middle of the hips, with\n"
     "+Z up and, where one camera filmed, +Y away from it",
-    "rotations": "SMPL-H's 22 body rotations as 6D (interleaved), the root's in a world with +Z up\n"
-    "and, where one camera filmed, +Y away from it",
+    "rotations": "SMPL-H's 22 body rotations, each from the T-pose to the world, as 6D (interleaved);\n"
+    "+Z is up and, where one camera filmed, +Y away from it",
 }
 
 CARD = """# hanet-{name}

@@ -41,6 +41,9 @@ def main() -> None:
     parser.add_argument("--until", type=int, help="stop after this many steps")
     parser.add_argument("--peak", type=float, default=hanet_mocap.PEAK)
     parser.add_argument("--on-points", action="store_true", help="motion terms on placed joints")
+    parser.add_argument("--position", type=float, default=0.0, help="weight of placed joints")
+    parser.add_argument("--fast", type=float, help="extra weight of fast moments")
+    parser.add_argument("--least-noise", type=float, default=0.5, help="of the fitted size")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     recipe = RECIPES[arguments.recipe](steps=arguments.steps)
@@ -50,8 +53,12 @@ def main() -> None:
         recipe.train,
         peak=arguments.peak,
         on_points=arguments.on_points,
+        position=arguments.position,
+        fast=recipe.train.fast if arguments.fast is None else arguments.fast,
         network=replace(recipe.train.network, **off),
     )
+    level = (arguments.least_noise, recipe.pairs.level[1])
+    drawn = replace(recipe.pairs, level=level)
     learned = set(motion.subject) - {
         *hanet_mocap.TEST,
         *hanet_mocap.VALIDATION,
@@ -59,9 +66,9 @@ def main() -> None:
     }
     train(
         options,
-        MocapPairs(motion=motion.of_subjects(learned), body=body, options=recipe.pairs),
+        MocapPairs(motion=motion.of_subjects(learned), body=body, options=drawn),
         arguments.folder,
-        data=hashlib.sha256(arguments.motion.read_bytes()).hexdigest(),
+        data=hashlib.sha256(arguments.motion.read_bytes()).hexdigest() + f" noise {level}",
         validate=make_validation(
             motion.of_subjects(hanet_mocap.VALIDATION), body, recipe.validation
         ),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.transform import Rotation
 
 from marey.capture import refine as module
 from marey.capture._absent_points import complete_points
@@ -209,6 +210,19 @@ def test_an_idle_network_leaves_body_rotations_and_filters_fingers(spy):
     before, after = (np.diff(m.R_parent_joint[:, :, fingers], axis=1) for m in (motion, done))
     assert np.abs(after).mean() < 0.5 * np.abs(before).mean()
     assert np.allclose(np.linalg.norm(done.R_parent_joint, axis=-1), 1, atol=1e-5)
+
+
+def test_the_network_sees_rotations_in_the_world(spy):
+    """The forearm's is the product of all from the root to it, along SMPL's tree."""
+    motion = turner()
+    refine_motion(motion)
+    chain = [0, 3, 6, 9, 13, 16, 18]  # pelvis, spines, collar, shoulder, elbow of the left side
+    local = np.concatenate([motion.T_world_root[0, :, None, :4], motion.R_parent_joint[0]], 1)
+    expected = Rotation.identity(len(local))
+    for joint in chain:
+        expected = expected * Rotation.from_quat(local[:, joint, [1, 2, 3, 0]])
+    found = spy.seen[0][:, 18].reshape(-1, 3, 2)
+    assert np.allclose(found, expected.as_matrix()[:, :, :2], atol=1e-6)
 
 
 def test_absent_frames_stay_absent(spy):

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from marey.body import load_body
+from marey.body.joint_rotations import to_local, to_world
 from marey.core import load_skeleton
 from marey.geometry.rotation import geodesic_angle, matrix_to_quaternion, rotvec_to_matrix
-from marey.train.body_points import make_point_model, place_points, to_local, to_world
+from marey.train.body_points import make_point_model, place_points
 from marey.train.mocap_pairs import MocapPairs, PairOptions, mirror_world
 from marey.train.noise import PERFECT, NoiseModel, load_noise
 from marey.train.rotation_noise import corrupt_rotations

@@ -16,7 +16,8 @@ import torch
 from jaxtyping import Float
 
 from marey.assets import find_asset
-from marey.body.layouts import LAYOUTS
+from marey.body.joint_rotations import to_local, to_world
+from marey.body.layouts import LAYOUTS, SMPLH
 from marey.capture._absent_points import complete_points
 from marey.capture.filters import (
     ROTATION_FILTERS,
@@ -202,7 +203,7 @@ def _refine_rotations(
     columns = _to_columns(quaternions)
     smooth = columns.copy()
     if network is not None:
-        refined = refine_sequence(network, columns[:, :known], fps=_network_rate(rate)).position
+        refined = _refine_in_world(columns[:, :known], network, rate)
         smooth[:, :known] = np.where(np.isfinite(refined), refined, columns[:, :known])
     options = settings.rotation_filters
     smooth[:, known:] = _filter(columns[:, known:], _filter_of(settings), rate, options)
@@ -213,6 +214,21 @@ def _refine_rotations(
     result = np.where(same, -result, result)
     missing = ~np.isfinite(quaternions).all(-1, keepdims=True)
     return np.where(missing, np.nan, result).astype(quaternions.dtype)
+
+
+def _refine_in_world(
+    columns: Float[np.ndarray, "T J 6"], network: HANet, rate: float
+) -> Float[np.ndarray, "T J 6"]:
+    """Refine rotations relative to parents by a network that knows them relative to the world.
+
+    There a joint's error is its own: relative to a parent that is refined less or more than the
+    joint, what is left of the parent's error would move the joint.
+    """
+    local = rotation6d_to_matrix(torch.from_numpy(columns), layout="interleaved")
+    seen = matrix_to_rotation6d(to_world(local, SMPLH.parents), layout="interleaved").numpy()
+    refined = refine_sequence(network, seen, fps=_network_rate(rate)).position
+    world = rotation6d_to_matrix(torch.from_numpy(refined), layout="interleaved")
+    return matrix_to_rotation6d(to_local(world, SMPLH.parents), layout="interleaved").numpy()
 
 
 def _blocks(length: int) -> Iterator[tuple[slice, slice]]:

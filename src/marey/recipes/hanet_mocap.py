@@ -51,7 +51,7 @@ def hanet_joints(*, steps: int = STEPS, seed: int = 4321) -> MocapRecipe:
 
 
 def hanet_rotations(*, steps: int = STEPS, seed: int = 4321) -> MocapRecipe:
-    """Return the training of `hanet-rotations`: SMPL-H's 22 body rotations, root in the world."""
+    """Return the training of `hanet-rotations`: SMPL-H's 22 body rotations in the world."""
     names = load_body("marey-h", mesh="light").joint_names[:NUM_JOINTS]
     network = HANetConfig(
         representation="6d", num_joints=NUM_JOINTS, joints=names, pre_norm=True, **_SIZE

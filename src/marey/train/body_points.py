@@ -74,21 +74,3 @@ def place_points(
     weights = model.mean + torch.einsum("bs,skc->bkc", shape, model.directions)
     flat = world.permute(0, 1, 3, 2, 4).flatten(-2)  # rows of every joint's matrix side by side
     return torch.einsum("blrc,bkc->blkr", flat, weights)
-
-
-def to_local(
-    world: Float[Tensor, "*batch 22 3 3"], parents: tuple[int, ...]
-) -> Float[Tensor, "*batch 22 3 3"]:
-    """Return rotations relative to each joint's parent; the root's stays as it is."""
-    above = world[..., list(parents[1:NUM_JOINTS]), :, :]
-    return torch.cat([world[..., :1, :, :], above.mT @ world[..., 1:, :, :]], -3)
-
-
-def to_world(
-    local: Float[Tensor, "*batch 22 3 3"], parents: tuple[int, ...]
-) -> Float[Tensor, "*batch 22 3 3"]:
-    """Undo `to_local`."""
-    world = [local[..., 0, :, :]]
-    for joint in range(1, NUM_JOINTS):
-        world.append(world[parents[joint]] @ local[..., joint, :, :])
-    return torch.stack(world, -3)

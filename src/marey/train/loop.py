@@ -58,6 +58,8 @@ class TrainOptions:
     on_points: bool = False
     """Whether velocity, fast and peak are of the points that `train`'s `place` makes of channels:
     what moves fast is a hand, not one joint's rotation."""
+    position: float = 0.0
+    """Weight of these points' mean absolute error, m."""
     peak: float = 0.0
     """Weight of the share of speed that the fastest `PEAK_SHARE` of a batch lose along their true
     direction. Mean errors hardly notice it: to flatten a fast moment is the safest guess."""
@@ -197,12 +199,13 @@ def total_loss(
         options=options.loss,
         joint_channels=options.network.joint_channels,
     ).total
-    if not options.velocity and not options.peak:
+    if not options.velocity and not options.peak and not options.position:
         return loss
     channels = options.network.joint_channels
     if options.on_points and place is not None:
         final, clean = place(final).flatten(2), place(clean).flatten(2)
         channels = 3
+        loss = loss + options.position * (final - clean).nan_to_num().abs().mean()
     steps = clean.diff(dim=1)
     error = (final.diff(dim=1) - steps).nan_to_num().abs()
     if options.fast:

@@ -25,7 +25,6 @@ from marey.train.body_points import (
     PointModel,
     make_point_model,
     place_points,
-    to_local,
 )
 from marey.train.clean_motion import CleanMotion, cut_windows, draw_starts
 from marey.train.noise import NoiseModel, corrupt_points, load_noise
@@ -38,7 +37,7 @@ class PairOptions:
 
     quantity: Literal["points", "rotations"] = "points"
     names: tuple[str, ...] = ()
-    """Points in order; for rotations SMPL-H's 22 joints are meant."""
+    """Points in order; for rotations SMPL-H's 22 joints are meant, each in the world."""
     window: int = 61
     rate: float = 30.0
     """Frames per second of all windows."""
@@ -83,7 +82,7 @@ class MocapPairs:
         if options.quantity == "rotations":
             names = self.body.joint_names[:NUM_JOINTS]
             noisy = corrupt_rotations(world, names, self.noise, **how)
-            return self._flatten_rotations(noisy), self._flatten_rotations(world)
+            return flatten_rotations(noisy), flatten_rotations(world)
         names = options.names
         shape = options.shape * torch.randn(len(world), self.body.num_shape, generator=generator)
         clean = place_points(self._points, world, shape)
@@ -114,10 +113,6 @@ class MocapPairs:
         turn = rotvec_to_matrix(tilt) @ rotvec_to_matrix(yaw)
         return turn[:, None, None] @ world
 
-    def _flatten_rotations(self, world: Float[Tensor, "B L 22 3 3"]) -> Float[Tensor, "B L 132"]:
-        local = to_local(world, self.body.parents)
-        return matrix_to_rotation6d(local, layout="interleaved").flatten(2)
-
 
 def mirror_world(world: Float[Tensor, "B L 22 3 3"], body: Body) -> Float[Tensor, "B L 22 3 3"]:
     """Return the rotations of a mirror image: sides exchanged, X of body and world reversed."""
@@ -125,6 +120,15 @@ def mirror_world(world: Float[Tensor, "B L 22 3 3"], body: Body) -> Float[Tensor
     order = [names.index(mirror_name(name)) for name in names]
     flip = torch.diag(torch.tensor([-1.0, 1.0, 1.0])).to(world)
     return flip @ world[:, :, order] @ flip
+
+
+def flatten_rotations(world: Float[Tensor, "B L J 3 3"]) -> Float[Tensor, "B L 6*J"]:
+    """Return rotations as channels of a network: in the world, where errors of joints are apart.
+
+    A joint's rotation relative to its parent has the parent's errors as well, which cancel only if
+    both are refined alike.
+    """
+    return matrix_to_rotation6d(world, layout="interleaved").flatten(2)
 
 
 def centre(points: Float[Tensor, "B L K 3"], names: tuple[str, ...]) -> Float[Tensor, "B L K 3"]:

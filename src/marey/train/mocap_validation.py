@@ -9,7 +9,7 @@ from torch import Tensor
 from marey.body import Body
 from marey.geometry.rotation import rotation6d_to_matrix
 from marey.models.hanet import HANet
-from marey.train.body_points import NUM_JOINTS, make_point_model, place_points, to_world
+from marey.train.body_points import NUM_JOINTS, make_point_model, place_points
 from marey.train.clean_motion import CleanMotion
 from marey.train.figures import measure_pairs
 from marey.train.mocap_pairs import MocapPairs, PairOptions
@@ -26,9 +26,8 @@ def to_points(
     joints = make_point_model(body, body.joint_names[:NUM_JOINTS])
 
     def place(x: Float[Tensor, "B L C"]) -> Float[Tensor, "B L K 3"]:
-        local = rotation6d_to_matrix(x.unflatten(2, (-1, 6)), layout="interleaved")
-        shape = torch.zeros(len(x), body.num_shape)
-        return place_points(joints, to_world(local, body.parents), shape)
+        world = rotation6d_to_matrix(x.unflatten(2, (-1, 6)), layout="interleaved")
+        return place_points(joints, world, torch.zeros(len(x), body.num_shape))
 
     return place
 
