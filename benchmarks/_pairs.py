@@ -24,7 +24,7 @@ from marey.fit.parts import BODY, make_part
 from marey.fit.penetration import BodyContact
 from marey.fit.problem import Problem
 from marey.fit.retarget import retarget_motion
-from marey.fit.sequence import SequenceOptions
+from marey.fit.sequence import SequenceOptions, Smoothness
 from marey.fit.threads import one_thread_each
 from marey.fit.together import PersonSequence, solve_people
 from marey.fit.tree import place_fast
@@ -32,7 +32,10 @@ from marey.geometry.rotation import matrix_to_quaternion, quaternion_to_matrix
 
 SHAPES = ((1.2, -0.6, 0.4), (-1.0, 0.8, -0.3))
 """Of the two bodies; the first is the taller."""
-_BODY_SIGMA, _ARM_SIGMA, _HAND_SIGMA = 0.03, 0.15, 0.01
+_BODY_SIGMA, _ARM_SIGMA, _HAND_SIGMA = 0.05, 0.2, 0.02
+_CONTACT_SIGMA = 0.005
+_CALM = 0.4
+"""Accelerations expected here, as a share of those of a fit: what pushes people apart is smooth."""
 _GAP_M = 0.06
 """Between the middles of two hands that hold each other."""
 _HOLD_M = (0.25, 0.45)
@@ -177,14 +180,17 @@ def join_people(body: Body, people: list[BodyMotion], goals_of) -> BodyMotion:
                 start=pose,
                 frame=torch.arange(len(time)),
                 time=time,
-                smoothness=part.smoothness,
+                smoothness=Smoothness(
+                    joint_sigma=_CALM * part.smoothness.joint_sigma,
+                    root_sigma=_CALM * part.smoothness.root_sigma,
+                ),
                 capsules=capsules,
             )
         )
     with one_thread_each(), torch.inference_mode():
         solved = solve_people(
             sequences,
-            contact=BodyContact(sigma=0.003, kernel="none"),
+            contact=BodyContact(sigma=_CONTACT_SIGMA, kernel="none"),
             options=SequenceOptions(iterations=40, tolerance=1e-4),
         )
     done = [

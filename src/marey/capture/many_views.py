@@ -14,6 +14,9 @@ from jaxtyping import Bool, Float
 from marey.body import Body
 from marey.capture.associate import AssociationOptions
 from marey.capture.common_clock import Steps, choose_clock, find_steps
+from marey.capture.contact import Contact, ContactOptions
+from marey.capture.contact_keypoints import ContactRoad
+from marey.capture.contact_road import pass_contact
 from marey.capture.crowd_in_views import Association, gather_crowd
 from marey.capture.duplicates import suppress_duplicates
 from marey.capture.fit_body import FitOptions
@@ -42,9 +45,12 @@ class ManyViewsOptions:
     associate: AssociationOptions = field(default_factory=AssociationOptions)
     points: KeypointOptions = field(default_factory=KeypointOptions)
     refine: RefineOptions = field(
-        default_factory=lambda: RefineOptions(limb_deviations=4.0, robust=True)
+        default_factory=lambda: RefineOptions(limb_deviations=4.0, robust=True, fill_degree=1)
     )
     """Its `jump` and `max_gap` follow from the clock, `top_speed` and the fit's `max_gap`."""
+    contact: ContactRoad | None = field(default_factory=ContactRoad)
+    """How keypoints are given to people who are in contact; None leaves them as associated."""
+    contact_when: ContactOptions = field(default_factory=ContactOptions)
     top_speed: float = 12.0
     """Fastest that a point of a person moves, m/s."""
     skeleton_cost: Setting = "reference"
@@ -66,6 +72,8 @@ class SolvedViews:
     fits: tuple[ViewsFit | None, ...]
     quality: tuple[ViewQuality, ...]
     """One per view."""
+    contact: Contact | None = None
+    """Who was near whom when; None with one person, or where it was not asked."""
 
 
 def solve_views(
@@ -111,6 +119,19 @@ def solve_views(
             "no keypoint is seen by two cameras that agree on it; check that the cameras film the "
             "same moment and that the calibration is theirs"
         )
+    contact = None
+    if options.contact is not None and len(clean.people) > 1:
+        with timings.measure("contact"):
+            through = pass_contact(
+                clean,
+                found,
+                cameras,
+                associated=crowd.keypoints,
+                points=options.points,
+                when=options.contact_when,
+                road=options.contact,
+            )
+            clean, found, contact = through.keypoints, through.found, through.contact
     with timings.measure("refine"):
         points = refine_skeletons(found.keypoints, options)
     spans = find_spans(clean)
@@ -127,7 +148,7 @@ def solve_views(
         people=people,
     )
     quality = judge_views(clean, found, cameras)
-    return SolvedViews(take=take, triangulated=found, fits=fits, quality=quality)
+    return SolvedViews(take=take, triangulated=found, fits=fits, quality=quality, contact=contact)
 
 
 def refine_skeletons(keypoints: Keypoints3D, options: ManyViewsOptions) -> Keypoints3D:

@@ -7,6 +7,7 @@ smooths what results. One person at a time.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -38,6 +39,9 @@ class RefineOptions:
     what they should find carries along."""
     smooth_window: int = 5
     smooth_order: int = 3
+    fill_degree: int = 5
+    """Highest degree of the splines that fill gaps. The authors' 5 may swing by metres between
+    noisy points; 1 never leaves the span of its neighbours."""
     max_gap: int | None = None
     """Frames up to which a gap is filled; the authors fill any, by repeating what is near."""
 
@@ -92,11 +96,12 @@ def refine_points(
     result, kept = np.empty(position.shape, np.float64), np.zeros_like(valid)
     for start in range(0, len(position), CHUNK):
         part = slice(start, start + CHUNK)
-        filled = fill_points(position[part], valid[part], window=options.window)
+        fill = partial(fill_points, window=options.window, degree=options.fill_degree)
+        filled = fill(position[part], valid[part])
         jumped = find_jumps(filled, options.jump)
-        filled = fill_points(filled, ~jumped, window=options.window)
+        filled = fill(filled, ~jumped)
         odd = find_odd_limbs(filled, limbs, options.limb_deviations, robust=options.robust)
-        filled = fill_points(filled, ~odd, window=options.window)
+        filled = fill(filled, ~odd)
         kept[part] = valid[part] & ~jumped & ~odd
         filled[_find_long_gaps(~kept[part], options.max_gap)] = np.nan
         result[part] = _smooth(filled, options)
@@ -104,7 +109,11 @@ def refine_points(
 
 
 def fill_points(
-    position: Float[np.ndarray, "T K 3"], valid: Bool[np.ndarray, "T K"], *, window: int = 10
+    position: Float[np.ndarray, "T K 3"],
+    valid: Bool[np.ndarray, "T K"],
+    *,
+    window: int = 10,
+    degree: int = 5,
 ) -> Float[np.ndarray, "T K 3"]:
     """Fill missing points from their neighbours in time.
 
@@ -117,6 +126,7 @@ def fill_points(
         position: m; what is not valid is ignored.
         valid: Which points exist.
         window: Frames around a gap that decide its filling, half before and half after.
+        degree: Highest degree of the splines.
 
     Returns:
         The points; NaN where the window holds none.
@@ -131,13 +141,13 @@ def fill_points(
                 continue
             around = slice(max(0, frame - half), frame + half + 1)
             if own[around].any():
-                filled[around, point] = _interpolate(filled[around, point], own[around])
+                filled[around, point] = _interpolate(filled[around, point], own[around], degree)
                 own[around] = True
     return filled
 
 
 def _interpolate(
-    values: Float[np.ndarray, "w 3"], known: Bool[np.ndarray, "w"]
+    values: Float[np.ndarray, "w 3"], known: Bool[np.ndarray, "w"], most: int
 ) -> Float[np.ndarray, "w 3"]:
     place = np.flatnonzero(known)
     result = values.copy()
@@ -146,7 +156,8 @@ def _interpolate(
     between = missing[(missing > place[0]) & (missing < place[-1])]
     if len(between):
         degree = 1 if len(place) <= 3 else 3 if len(place) <= 5 else 5
-        result[between] = make_interp_spline(place, values[place], k=degree)(between)
+        spline = make_interp_spline(place, values[place], k=min(degree, most))
+        result[between] = spline(between)
     return result
 
 

@@ -80,7 +80,7 @@ def triangulate_keypoints(
     _check(keypoints, cameras)
     position, confidence = keypoints.position, keypoints.confidence
     rays, per_pixel = find_rays(cameras, position)
-    stated = _state_sigma(keypoints)
+    stated = state_sigma(keypoints)
     sigma = stated * per_pixel[:, None, None, None]
     moving = cameras.T_cam_world.shape[1] > 1
     frame = np.broadcast_to(np.arange(position.shape[2])[:, None], position.shape[1:4])
@@ -119,7 +119,7 @@ def triangulate_keypoints(
     )
 
 
-def _state_sigma(keypoints: Keypoints2D) -> Float[np.ndarray, "C N T K"]:
+def state_sigma(keypoints: Keypoints2D) -> Float[np.ndarray, "C N T K"]:
     """Return what the detector states, px; where it states nothing, a share of a person's size.
 
     Detectors err in proportion to the size of a person in the picture (COCO's keypoint sigmas).

@@ -34,6 +34,9 @@ class CloseNoise:
     """Share of limb points taken from the other person in views where the two masks overlap."""
     misses: bool = True
     """Whether points that somebody else hides are missed."""
+    guesses: float = 0.0
+    """Spread by which hidden points that are not missed are off besides, as a share of the height
+    of the box: networks report something all the same, and as surely."""
     confidence: tuple[float, float] = (0.9, 0.05)
     """Mean and spread; swapped points are as sure as all others."""
 
@@ -163,7 +166,8 @@ def _detect(
         taken &= ~drawn.hidden[:, two]  # A detector takes what it sees.
         source[:, one] = np.where(taken[..., None], exact[:, two], source[:, one])
         swapped[:, one] |= taken
-    spread = noise.sigma * drawn.height[..., None, None]
+    share = np.where(drawn.hidden, np.hypot(noise.sigma, noise.guesses), noise.sigma)
+    spread = (share * drawn.height[..., None])[..., None]
     position = source + rng.standard_normal(exact.shape) * spread
     size = cameras.size[:, None, None, None].astype(np.float64)
     missing = ~np.isfinite(position).all(-1) | ((position < 0) | (position > size)).any(-1)

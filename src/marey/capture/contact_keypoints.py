@@ -1,0 +1,295 @@
+"""The road through contact: whose is a keypoint, when a detector takes one person for another.
+
+Frame by frame, a motion model says where everyone's points will be. In every view the reports of
+one keypoint (everybody's left wrist, say) are then given to people jointly: each report lies near
+some predictions and far from others, a report changes hands only if that is much likelier than that
+the detector was right, and one that fits nobody is nobody's. What is given is weighted by how
+probable it is against the other people there, and less believed where the predicted bodies hide
+the point from the view. The points are triangulated at once and predict the next frame.
+
+Harmony4D's supplement ("Post-Contact Processing") has the sliding window and the masks from
+predicted poses; here the masks come from bodies drawn over one another, and identity is decided
+report by report. Nothing is exchanged silently: `ResolvedKeypoints` says what came from whom.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.optimize import linear_sum_assignment
+
+from marey.capture.contact_masks import see_through
+from marey.capture.motion_model import WINDOW, PosePredictor, hold_velocity
+from marey.capture.triangulate import find_rays, make_extrinsics, state_sigma
+from marey.core import Cameras, Keypoints2D
+from marey.geometry.triangulation import TriangulationOptions, triangulate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactRoad:
+    """How keypoints in contact are given to people."""
+
+    predict: PosePredictor = hold_velocity
+    window: int = WINDOW
+    """Frames that the motion model looks back."""
+    masks: bool = True
+    """Whether predicted bodies say which points are hidden."""
+    swap: float = 0.05
+    """How often a detector is believed to report another person's point."""
+    astray: float = 0.01
+    """How often it is believed to report nobody's."""
+    reach: float = 0.05
+    """Spread of a motion model's prediction before its errors are known, m."""
+    hidden: float = 0.2
+    """Share of a point's surroundings below which it counts as hidden."""
+    guess: float = 0.2
+    """How probable it is that a report of a hidden point is right; 0 weighs hidden points 0."""
+    patience: float = 0.5
+    """Seconds through which a point that is lost is predicted on."""
+    views: TriangulationOptions = field(
+        default_factory=lambda: TriangulationOptions(in_front=True, strict=True, workers=1)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedKeypoints:
+    """Keypoints after contact was resolved, and what was done to them."""
+
+    keypoints: Keypoints2D
+    """C N T K; confidence is the detector's times the probability that the point is this
+    person's."""
+    source: Int[np.ndarray, "C N T K"]
+    """The person in whose name the detector reported the point; -1 where there is none."""
+    hidden: Bool[np.ndarray, "C N T K"]
+    """Points that somebody else is predicted to stand before."""
+    unsure: Bool[np.ndarray, "N T"]
+    """From where a person was lost and found anew to the end of that contact: who is who rests on
+    the association alone."""
+
+    @property
+    def exchanged(self) -> Bool[np.ndarray, "C N T K"]:
+        """Points that were reported as somebody else's."""
+        own = np.arange(self.source.shape[1])[:, None, None]
+        return (self.source >= 0) & (self.source != own)
+
+
+def resolve_contact(
+    keypoints: Keypoints2D,
+    cameras: Cameras,
+    frames: Bool[np.ndarray, "T"],
+    road: ContactRoad | None = None,
+) -> ResolvedKeypoints:
+    """Give keypoints to people anew where they are in contact.
+
+    Args:
+        keypoints: Everyone's, C N T K, as associated; may be wrong joint by joint, or as wholes in
+            some views.
+        cameras: The views.
+        frames: Where there is contact (`Contact.frames`); elsewhere nothing changes.
+        road: How.
+    """
+    road = road or ContactRoad()
+    passage = _Passage(keypoints, cameras, road)
+    for frame, close in enumerate(frames):
+        passage.take(frame, resolve=bool(close))
+    return passage.finish()
+
+
+class _Passage:
+    """The road, frame by frame."""
+
+    def __init__(self, keypoints: Keypoints2D, cameras: Cameras, road: ContactRoad):
+        self._keypoints, self._cameras, self._road = keypoints, cameras, road
+        confident = np.where(keypoints.valid, keypoints.confidence, 0.0).astype(np.float64)
+        self._confidence = confident
+        self._position = np.where(keypoints.valid[..., None], keypoints.position, np.nan)
+        self._rays, self._per_pixel = find_rays(cameras, self._position)
+        self._sigma = state_sigma(keypoints) * self._per_pixel[:, None, None, None]
+        self._extrinsics = make_extrinsics(cameras)
+        shape = confident.shape
+        own = np.arange(shape[1])[:, None, None]
+        self._source = np.where(confident > 0, own, -1)
+        self._hidden = np.zeros(shape, bool)
+        self._weight = np.where(confident > 0, 1.0, 0.0)
+        self._past = np.full((shape[1], 0, shape[3], 3), np.nan)
+        self._lost = np.full((shape[1], shape[3]), np.inf)
+        self._error = np.full((shape[1], shape[3]), road.reach)
+        self._unsure = np.zeros((shape[1], shape[2]), bool)
+        self._met, self._doubt = False, np.zeros(shape[1], bool)
+        self._step = float(np.median(np.diff(keypoints.time))) if shape[2] > 1 else 1 / 30
+
+    def take(self, frame: int, *, resolve: bool) -> None:
+        """Go on by a frame."""
+        expected = self._predict()
+        known = np.asarray(np.isfinite(expected).all(-1))
+        if resolve:
+            if known.any():
+                self._resolve(frame, expected)
+            new = ~known.any(1) & (self._confidence[:, :, frame] > 0).any((0, 2))
+            self._doubt |= self._met & new
+            self._unsure[:, frame] = self._doubt
+        self._met, self._doubt = resolve, self._doubt & resolve
+        found = self._triangulate(frame)
+        self._learn(expected, found, resolve=resolve)
+
+    def finish(self) -> ResolvedKeypoints:
+        """Return the keypoints as they were given."""
+        source, view = self._source, np.arange(len(self._source))[:, None, None, None]
+        frame = np.arange(source.shape[2])[:, None]
+        column = np.arange(source.shape[3])
+        taken = (view, np.maximum(source, 0), frame, column)
+        given = (source >= 0) & (self._weight > 0)
+        position = np.where(given[..., None], self._keypoints.position[taken], np.nan)
+        confidence = np.where(given, self._confidence[taken] * self._weight, 0.0)
+        sigma = self._keypoints.sigma
+        resolved = replace(
+            self._keypoints,
+            position=position.astype(self._keypoints.position.dtype),
+            confidence=confidence.astype(self._keypoints.confidence.dtype),
+            sigma=None if sigma is None else np.where(given, sigma[taken], np.nan),
+        )
+        return ResolvedKeypoints(
+            keypoints=resolved,
+            source=np.where(given, source, -1),
+            hidden=self._hidden,
+            unsure=self._unsure,
+        )
+
+    def _predict(self) -> Float[np.ndarray, "N K 3"]:
+        if not self._past.shape[1]:
+            return np.full((len(self._past), self._past.shape[2], 3), np.nan)
+        expected = self._road.predict(self._past, self._step)
+        return np.where((self._lost <= self._road.patience)[..., None], expected, np.nan)
+
+    def _resolve(self, frame: int, expected: Float[np.ndarray, "N K 3"]) -> None:
+        road, poses = self._road, self._extrinsics
+        pose = poses[:, frame if poses.shape[1] > 1 else 0]
+        rays, sigma = self._rays[:, :, frame], self._sigma[:, :, frame]
+        apart = _squared_distances(rays, sigma, expected, self._error, pose)
+        # Reports whose own prediction is unknown are as likely theirs as not.
+        usual = -2 * np.log(road.astray)
+        mine = np.eye(len(expected), dtype=bool)[None, :, :, None]
+        stay = -2 * np.log(1 - road.swap - road.astray)
+        change = -2 * np.log(road.swap / max(len(expected) - 1, 1))
+        unknown = ~np.isfinite(apart)
+        cost = np.where(unknown, np.where(mine, usual / 2, np.inf), apart)
+        cost = cost + np.where(mine, stay, change)
+        reported = self._confidence[:, :, frame] > 0
+        cost = np.where(reported[:, None], cost, np.inf)
+        if road.masks:
+            seen = see_through(self._cameras, self._keypoints.skeleton, expected, frame)
+            self._hidden[:, :, frame] = seen < road.hidden
+            doubt = -2 * np.log(max(road.guess, 1e-12))
+            cost = cost + np.where(seen < road.hidden, doubt, 0.0)[:, :, None]
+        self._source[:, :, frame] = _assign(cost, usual + stay)
+        self._weight[:, :, frame] = _weigh(cost, self._source[:, :, frame], usual + stay)
+
+    def _triangulate(self, frame: int) -> Float[np.ndarray, "N K 3"]:
+        source, poses = self._source[:, :, frame], self._extrinsics
+        view, column = np.arange(len(source))[:, None, None], np.arange(source.shape[2])
+        taken = (view, np.maximum(source, 0), frame, column)
+        score = np.where(source >= 0, self._confidence[taken] * self._weight[:, :, frame], 0.0)
+        pose = poses[:, [frame if poses.shape[1] > 1 else 0]]
+        found = triangulate(
+            self._rays[taken], score, pose, sigma=self._sigma[taken], options=self._road.views
+        )
+        doubtful = ~(found.sigma < 2 * self._road.reach)
+        return np.where(doubtful[..., None], np.nan, found.position)
+
+    def _learn(
+        self,
+        expected: Float[np.ndarray, "N K 3"],
+        found: Float[np.ndarray, "N K 3"],
+        *,
+        resolve: bool,
+    ) -> None:
+        """Take points in, and how far they were from where they were expected."""
+        off = np.linalg.norm(found - expected, axis=-1) / np.sqrt(3)
+        both = np.isfinite(off)
+        usual = self._road.reach
+        if resolve:
+            # What is farther than the model ever errs and nearer to somebody else is not theirs.
+            astray = (
+                both & (off > 4 * np.maximum(self._error, usual / 2)) & _nearer(found, expected)
+            )
+            found = np.where(astray[..., None], np.nan, found)
+            both &= ~astray
+        seen = np.asarray(np.isfinite(found).all(-1))
+        self._error = np.where(
+            both, np.clip(0.8 * self._error + 0.2 * 1.5 * off, 0.25 * usual, 2 * usual), self._error
+        )
+        # A lost point may be ever farther off.
+        self._error = np.where(seen, self._error, np.minimum(1.2 * self._error, 4 * usual))
+        self._lost = np.where(seen, 0.0, self._lost + self._step)
+        kept = np.where(seen[..., None], found, expected)
+        self._past = np.concatenate([self._past, kept[:, None]], 1)[:, -self._road.window :]
+
+
+def _squared_distances(
+    rays: Float[np.ndarray, "C N K 2"],
+    sigma: Float[np.ndarray, "C N K"],
+    expected: Float[np.ndarray, "N K 3"],
+    error: Float[np.ndarray, "N K"],
+    pose: Float[np.ndarray, "C 3 4"],
+) -> Float[np.ndarray, "C N N K"]:
+    """Return the distance of each person's report (third axis) to each prediction (second axis).
+
+    In sigmas, squared: those of the report and of the prediction together.
+    """
+    local = np.einsum("cij,nkj->cnki", pose[:, :, :3], expected) + pose[:, None, None, :, 3]
+    depth = local[..., 2]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        image = np.where((depth > 0.05)[..., None], local[..., :2] / depth[..., None], np.nan)
+        squared = np.square(rays[:, None] - image[:, :, None]).sum(-1)
+        spread = np.square(sigma)[:, None] + np.square(error / depth)[:, :, None]
+    return squared / spread
+
+
+def _assign(cost: Float[np.ndarray, "C N N K"], nobody: float) -> Int[np.ndarray, "C N K"]:
+    """Return whose report each person gets, at least total cost; -1 for none.
+
+    Args:
+        cost: Of giving to a person (second axis) the report of a person (third axis).
+        nobody: Cost of giving a report to nobody.
+    """
+    count = cost.shape[1]
+    gain = np.where(cost < nobody, nobody - cost, 0.0)
+    own = np.einsum("cnnk->cnk", gain)
+    # Where nobody gains by another's report, everyone keeps their own.
+    others = gain.max(2) > own
+    source = np.where(own > 0, np.arange(count)[:, None], -1)
+    for view, column in zip(*np.nonzero(others.any(1)), strict=True):
+        table = gain[view, :, :, column]
+        source[view, :, column] = -1
+        for person, report in zip(*linear_sum_assignment(-table), strict=True):
+            if table[person, report] > 0:
+                source[view, person, column] = report
+    return source
+
+
+def _weigh(
+    cost: Float[np.ndarray, "C N N K"], source: Int[np.ndarray, "C N K"], nobody: float
+) -> Float[np.ndarray, "C N K"]:
+    """Return how probable it is that a report is its person's and not another's or nobody's."""
+    view, column = np.arange(len(cost))[:, None, None], np.arange(cost.shape[3])
+    person = np.arange(cost.shape[1])[:, None]
+    report = np.maximum(source, 0)
+    own = cost[view, person, report, column]
+    # All people that could have this report: C N(holder) N(candidate) K.
+    rivals = np.moveaxis(
+        cost[view[..., None], np.arange(cost.shape[1])[:, None], report[:, :, None], column], 2, -1
+    )
+    lowest = np.minimum(np.minimum(rivals.min(-1), own), nobody)
+    lowest = np.where(np.isfinite(lowest), lowest, 0.0)
+    total = np.exp(-(rivals - lowest[..., None]) / 2).sum(-1) + np.exp(-(nobody - lowest) / 2)
+    return np.where(source >= 0, np.exp(-(own - lowest) / 2) / total, 0.0)
+
+
+def _nearer(
+    found: Float[np.ndarray, "N K 3"], expected: Float[np.ndarray, "N K 3"]
+) -> Bool[np.ndarray, "N K"]:
+    """Tell which points are nearer to somebody else's prediction than to their own."""
+    apart = np.linalg.norm(found[:, None] - expected[None], axis=-1)
+    apart = np.where(np.isfinite(apart), apart, np.inf)
+    own = np.einsum("nnk->nk", apart).copy()
+    return apart.min(1) < own
