@@ -8,10 +8,10 @@ Images are RGB, uint8, H W 3. The centre of the first pixel is (0.5, 0.5).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 from marey.core.skeleton import Skeleton
 
@@ -99,4 +99,38 @@ class LandmarkEstimator(Protocol):
             located: What `locate` returned for it.
             previous: The completed result of the frame before, if there is one.
         """
+        ...
+
+
+@runtime_checkable
+class MaskedEstimator(LandmarkEstimator, Protocol):
+    """Finds the landmarks of the person whom a mask points out among others in the box."""
+
+    def locate_masked(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        box: Float[np.ndarray, "4"] | None,
+        previous: PersonLandmarks | None,
+        mask: Float32[np.ndarray, "H W"] | None,
+    ) -> PersonLandmarks:
+        """Do what `locate` does for the person whom a mask (0 to 1) of the image shows."""
+        ...
+
+
+def takes_masks(estimator: LandmarkEstimator) -> TypeGuard[MaskedEstimator]:
+    """Tell whether an estimator takes masks."""
+    return isinstance(estimator, MaskedEstimator)
+
+
+@runtime_checkable
+class SegmentingEstimator(LandmarkEstimator, Protocol):
+    """Finds a mask of the person beside the landmarks."""
+
+    def segment(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        box: Float[np.ndarray, "4"] | None,
+        previous: PersonLandmarks | None = None,
+    ) -> tuple[PersonLandmarks, Float32[np.ndarray, "H W"]]:
+        """Do what `locate` does, and return the probability of each px to show that person."""
         ...

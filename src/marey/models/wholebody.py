@@ -9,7 +9,7 @@ face, looked for only if its network is given, costs one more, two where it star
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 from marey.core.skeleton import Skeleton
 from marey.models.blazepose import (
@@ -18,7 +18,7 @@ from marey.models.blazepose import (
     crop_from_box,
     crop_from_pose,
 )
-from marey.models.crop import SquareCrop
+from marey.models.crop import SquareCrop, paste_crop
 from marey.models.face import FaceEstimator, FaceLandmarks, crop_from_face, crop_from_head
 from marey.models.hands import HandEstimator, HandLandmarks, crop_from_body, crop_from_hand
 from marey.models.keypoints import WHOLE_BODY, combine_landmarks, rate_pose
@@ -93,6 +93,21 @@ class WholeBodyEstimator:
         pose = self._find_body(image, box, _crops_of(previous))
         state = FollowedCrops(pose=pose, body=crop_from_pose(pose))
         return combine_landmarks(pose, None, None, state=state)
+
+    def segment(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        box: Float[np.ndarray, "4"] | None,
+        previous: PersonLandmarks | None = None,
+    ) -> tuple[PersonLandmarks, Float32[np.ndarray, "H W"]]:
+        """Do what `locate` does, and return the probability of each px to show that person."""
+        located = self.locate(image, box, previous)
+        crops = _crops_of(located)
+        size = (image.shape[1], image.shape[0])
+        if crops is None or not crops.body.is_sound():
+            return located, np.zeros(image.shape[:2], np.float32)
+        _, share = self.pose_network.segment(image, crops.body)
+        return located, paste_crop(share, crops.body, size=size)
 
     def complete(
         self,
