@@ -151,7 +151,8 @@ def test_sharpening_takes_edges_from_the_network_and_order_from_the_bodies():
     for mask, body, expected in zip(masks, drawn, truth, strict=True):
         # Nearer to the truth than the drawn bodies, of which a tenth of the radius is missing.
         sharp, plain = ((one & expected).sum() / (one | expected).sum() for one in (mask, body))
-        assert sharp > 0.88 > 0.83 > plain
+        assert sharp > 0.88
+        assert plain < 0.83
     # Without the first person all of the second is seen.
     depth[0] = np.inf
     alone = sharpen_masks(depth, share)
