@@ -7,11 +7,13 @@ residual taken out there, since detectors are biased and calibrations imperfect.
 calibration the speeds of keypoints are compared instead, to a frame or two; of motion that repeats
 itself they cannot tell which repetition is which.
 
-A pair of calibrated views whose lines fit badly at any offset (a wrong calibration), or nearly as well at another one
-with worse ones between (motion that repeats itself), says nothing.
+A pair of calibrated views whose lines fit badly at any offset (a wrong calibration), or nearly as
+well at another one with worse ones between (motion that repeats itself), says nothing.
 
 The offsets of all pairs are brought together by least squares. Stretches of the clip estimate each
-pair's offset on their own: their spread says how well it is known, and their trend is drift.
+pair's offset on their own: their spread says how well it is known, and their trend is drift. That
+spread does not show what is wrong all along, as of a detector that sees a body's back otherwise
+than its front: what is left at the best offset, over how fast points leave their lines, bounds it.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,8 +32,12 @@ _MIN_CONFIDENCE = 0.3
 _LEAST_SPREAD = 1e-3
 _NUM_BLOCKS = 8
 _FEWEST_POINTS = 40
+_LEAST_OVERLAP = 0.4
+"""Share of the points in common at the best overlap that an offset has to leave."""
+_FINEST_STEP_S = 1 / 30
+"""Finer steps of the grid tell nothing new about people."""
 _FINE_STEPS = np.linspace(-2.0, 2.0, 41)
-"""Offsets tried around the best frame, in frames."""
+"""Offsets tried around the best of the grid, in its steps."""
 _LEAST_SIGMA = 0.05
 """Frames that are always left open."""
 _PREFER_NEAR = 0.3
@@ -46,6 +52,10 @@ _WORST_LINES = 0.03
 """Distance from epipolar lines, on the plane z = 1, beyond which a calibration is not theirs."""
 _AS_GOOD = 1.1
 """How much worse another offset may fit and still be as good."""
+_BIASED = 0.3
+"""Share of what is left at the best offset that may be wrong in the same way all along."""
+_NEAR_S = 0.1
+"""How far from the best offset it is measured how fast points leave their lines, s."""
 _BARRIER = 1.25
 """How much worse than the best what lies between has to fit for the other to be another one."""
 
@@ -90,6 +100,8 @@ class _Pair:
     variance: float
     drift: float
     drift_variance: float
+    bias: float
+    """s; standard deviation of what is wrong all along."""
 
 
 def synchronise(
@@ -115,7 +127,7 @@ def synchronise(
     worst = np.inf if cameras is None else _WORST_LINES
     pairs = []
     for first, second in _choose_pairs(len(views), options.most_partners):
-        step = max(_interval(views[first]), _interval(views[second]))
+        step = max(_interval(views[first]), _interval(views[second]), _FINEST_STEP_S)
         time = views[first].time[_moments(views[first])]
         pair = _match(make(first, second), time, step, options.max_offset, worst)
         if pair is not None:
@@ -127,14 +139,17 @@ def synchronise(
         )
     num = len(views)
     rows = [(p.first, p.second) for p in pairs]
-    offset, sigma = _solve(rows, [p.lag for p in pairs], [p.variance for p in pairs], num)
+    offset, sigma = _solve(
+        rows, [p.lag for p in pairs], [p.variance + p.bias**2 for p in pairs], num
+    )
     drift, drift_sigma = _solve(
         rows, [p.drift for p in pairs], [p.drift_variance for p in pairs], num
     )
+    sigma = np.maximum(sigma, _find_bias(pairs, num))
     length = np.array([view.time[-1] - view.time[0] for view in views])
     step = np.array([_interval(view) for view in views])
     shows = np.abs(drift) > _CERTAIN * drift_sigma
-    shows &= np.abs(drift) * length > _LEAST_DRIFT * step
+    shows &= np.abs(drift) * length > np.maximum(_LEAST_DRIFT * step, _CERTAIN * sigma)
     # Offsets are of the middle of the clip; where there is drift they are carried to its start.
     drift = np.where(shows, drift, 0.0)
     return Synchronised(
@@ -273,40 +288,72 @@ def _standardise(values: Float[np.ndarray, "N T K"]) -> Float[np.ndarray, "N T K
     return np.where(known, deviation / np.maximum(spread, 1e-9), np.nan)
 
 
+def _find_bias(pairs: Sequence[_Pair], num: int) -> Float[np.ndarray, "C"]:
+    """Return what may be wrong with each view all along, s; more pairs do not make it less."""
+    bias = np.zeros(num)
+    for view in range(1, num):
+        own = [pair.bias for pair in pairs if view in (pair.first, pair.second)]
+        bias[view] = np.median(own) if own else np.inf
+    return bias
+
+
 def _match(
     residuals: Sequence[Residual],
     time: Float[np.ndarray, "T"],
     step: float,
     reach: float,
     worst: float,
-) -> tuple[float, float, float, float] | None:
-    """Return lag, its variance, drift and its variance of a pair of views; None if it says naught.
+) -> tuple[float, float, float, float, float] | None:
+    """Return lag, its variance, drift, its variance, and bias of a pair of views.
 
-    People are paired as they fit best, each pair of people on its own.
+    People are paired as they fit best: of those who lie on each other's lines at some offset, the
+    two for whom offsets make most of a difference; of speeds, those that differ least. None if the
+    pair says naught.
     """
-    best, least = None, np.inf
+    best, most = None, 0.0
     grid = np.arange(-np.ceil(reach / step), np.ceil(reach / step) + 1) * step
     stride = max(1, len(time) // _COARSE_MOMENTS)
     for residual in residuals:
         costs = _coarse_costs([residual(lag, stride) for lag in grid])
+        known = np.isfinite(costs)
+        if not known.any():
+            continue
         # Steps repeat themselves: of stretches that fit as well the nearer one is meant.
-        judged = costs * (1 + _PREFER_NEAR * np.abs(grid) / max(reach, step))
-        if np.isfinite(judged).any() and np.nanmin(judged) < least:
-            row = int(np.nanargmin(judged))
-            least, best = float(judged[row]), (residual, row, costs)
+        row = int(np.argmin(costs * (1 + _PREFER_NEAR * np.abs(grid) / max(reach, step))))
+        lowest = max(float(costs[row]), 1e-9)
+        says = float(np.median(costs[known])) / lowest if np.isfinite(worst) else 1 / lowest
+        if lowest <= worst and says > most:
+            most, best = says, (residual, row, costs)
     if best is None:
         return None
     residual, row, costs = best
     # Speeds are too rough to tell a repetition; there the nearest is taken.
-    if np.isfinite(worst) and (costs[row] > worst or _has_rival(costs, row)):
+    if np.isfinite(worst) and _has_rival(costs, row):
         return None
-    return _refine(residual, float(grid[row]), time, step)
+    found = _refine(residual, float(grid[row]), time, step)
+    if found is None:
+        return None
+    bias = _measure_bias(costs, row, step) if np.isfinite(worst) else 0.0
+    # Where stretches of the clip have no offset of their own, the whole has one by chance.
+    by_chance = np.isfinite(worst) and not np.isfinite(found[3])
+    return None if by_chance or not np.isfinite(bias) else (*found, bias)
+
+
+def _measure_bias(costs: Float[np.ndarray, "G"], best: int, step: float) -> float:
+    """Return how far off a lag may be by what is left at the best one, s."""
+    reach = max(2, round(_NEAR_S / step))
+    around = [costs[row] for row in (best - reach, best + reach) if 0 <= row < len(costs)]
+    rise = np.mean([value for value in np.square(around) if np.isfinite(value)] or [0.0])
+    rise = float(rise) - float(costs[best]) ** 2
+    if rise <= 0:
+        return float("inf")
+    return _BIASED * float(costs[best]) * reach * step / rise**0.5
 
 
 def _coarse_costs(residuals: Sequence[Float[np.ndarray, "T K"]]) -> Float[np.ndarray, "G"]:
     """Return the size of what is left, outliers cut; infinite where too little overlaps."""
     known = [np.abs(residual[np.isfinite(residual)]) for residual in residuals]
-    fewest = max(_FEWEST_POINTS, 0.2 * max(len(size) for size in known))
+    fewest = max(_FEWEST_POINTS, _LEAST_OVERLAP * max(len(size) for size in known))
     return np.array(
         [
             np.sqrt(np.square(np.minimum(size, 4 * np.median(size))).mean())

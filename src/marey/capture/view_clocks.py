@@ -1,8 +1,8 @@
 """Whether the clocks of several videos are put right by what the videos show, and how.
 
-`synchronise` says how far each clock is off and how sure that is. It is believed where it is sure,
-and where it matters: a clock is shifted by what is found if that is known to half a frame, and is
-more than chance and a quarter of a frame. Elsewhere the file's own clock is trusted.
+`synchronise` says how far each clock is off and how sure that is. A clock is shifted by what is
+found if that is more than three standard deviations and a quarter of a frame. Else the file's own
+clock is trusted; whether that is because it agrees or because nothing is sure is said.
 """
 
 from collections.abc import Sequence
@@ -68,17 +68,18 @@ def find_clocks(
             clocks.append(ViewClock(verdict="reference", **nothing, **common))
             continue
         place = int(np.flatnonzero(order == view)[0]) if view in order else -1
-        if found is None or place < 0 or not found.sigma[place] <= _SURE_FRAMES * frames[view]:
-            sigma = np.inf if found is None or place < 0 else float(found.sigma[place])
-            unknown = {"offset": 0.0, "sigma": sigma, "drift": 0.0}
+        if found is None or place < 0 or not np.isfinite(found.sigma[place]):
+            unknown = {"offset": 0.0, "sigma": np.inf, "drift": 0.0}
             clocks.append(ViewClock(verdict="unknown", **unknown, **common))
             continue
         drift = float(found.drift[place])
         own = views[view].clip.time
         offset = float(found.offset[place]) + drift * float(own[-1] - own[0]) / 2
         least = max(_CERTAIN * found.sigma[place], _WORTH_FRAMES * frames[view])
-        verdict: Verdict = "shifted" if abs(offset) > least or drift else "right"
         sigma = float(found.sigma[place])
+        verdict: Verdict = "right" if sigma <= _SURE_FRAMES * frames[view] else "unknown"
+        if abs(offset) > least or drift:
+            verdict = "shifted"
         clocks.append(ViewClock(verdict=verdict, offset=offset, sigma=sigma, drift=drift, **common))
     return tuple(clocks)
 
@@ -164,7 +165,7 @@ def _lay_out(seen: Seen, offset: float) -> Keypoints2D:
 def describe_clocks(clocks: Sequence[ViewClock]) -> str:
     """Return a sentence about what was done with the clocks."""
     shifted = [clock for clock in clocks if clock.verdict == "shifted"]
-    unknown = [clock.name for clock in clocks if clock.verdict == "unknown"]
+    unknown = [clock for clock in clocks if clock.verdict == "unknown"]
     parts = []
     for clock in shifted:
         frames, spread = clock.offset / clock.frame, clock.sigma / clock.frame
@@ -176,9 +177,15 @@ def describe_clocks(clocks: Sequence[ViewClock]) -> str:
     lines = []
     if parts:
         lines.append(f"clocks put right by what the videos show: {', '.join(parts)}")
-    elif len(unknown) < len(clocks):
-        lines.append("the clocks of the videos agree with what they show")
+    elif len(unknown) < len(clocks) - 1:
+        lines.append("clocks agree with what the videos show")
     if unknown:
-        which = "all videos" if len(unknown) == len(clocks) else ", ".join(unknown)
-        lines.append(f"what {which} show does not tell the time for sure: own clocks are trusted")
+        names = [
+            f"{clock.name} (to {clock.sigma / clock.frame:.1f} frames)"
+            if np.isfinite(clock.sigma)
+            else clock.name
+            for clock in unknown
+        ]
+        which = "of the videos" if len(unknown) == len(clocks) else f"of {', '.join(names)}"
+        lines.append(f"the clocks {which} are trusted: what people do there does not tell for sure")
     return "; ".join(lines)
