@@ -7,7 +7,7 @@ Errors become one sentence on the standard error and the exit code of their bran
 import os
 import sys
 import traceback
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,6 +19,7 @@ from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
 from marey.jobs import commands
 from marey.jobs.dataset_commands import CorpusChoices, export_corpus_of, write_sheet_of
+from marey.jobs.keypoint_networks import choose_network, name_network
 from marey.jobs.last_words import explain_error, explain_interrupt
 from marey.jobs.options import SolveOptions
 from marey.jobs.readers import Axis, KeypointHints
@@ -76,7 +77,8 @@ class Solve:
     """Put the clocks of several cameras right by what the videos show; --no-sync trusts them."""
     keypoints: Path | None = None
     """Keypoints that another detector found in the video: COCO .json, a folder of OpenPose's files
-    or MediaPipe's .npz; they alone are enough if they state the size of the pictures."""
+    or MediaPipe's .npz; they alone are enough if they state the size of the pictures. Or
+    segpose:WEIGHTS.pth, to find them by SegPose2D or ViTPose, as with --landmarks."""
     fps: float | None = None
     """Frames per second, for --keypoints that state none (30 unless said)."""
     size: tuple[int, int] | None = None
@@ -86,6 +88,10 @@ class Solve:
 
     def run(self) -> None:
         """Run the command."""
+        if self.keypoints is not None and name_network(self.keypoints) is not None:
+            options = choose_network(self.options, self.keypoints)
+            replace(self, keypoints=None, options=options).run()
+            return
         video = next(iter(self.video), None)
         if self.keypoints is not None:
             if len(self.video) > 1 or self.cameras is not None:

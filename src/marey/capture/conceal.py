@@ -13,7 +13,7 @@ from functools import cached_property
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 from marey.core.skeleton import Skeleton
 from marey.models.protocols import PersonLandmarks
@@ -61,6 +61,17 @@ class Concealer:
         picture = image.copy()
         picture[covered > 0] = _GREY
         return picture
+
+    def outline(self, size: tuple[int, int], person: PersonLandmarks) -> Float32[np.ndarray, "H W"]:
+        """Return a mask (0 or 1) of where a person's body was, for networks that take one.
+
+        Args:
+            size: Height and width of the frame.
+            person: As last seen.
+        """
+        drawn = np.zeros(size, np.uint8)
+        self._draw(drawn, person, 1)
+        return drawn.astype(np.float32)
 
     @cached_property
     def _limbs(self) -> list[tuple[int, int, float]]:

@@ -29,7 +29,13 @@ from marey.capture.conceal import Concealer
 from marey.capture.followed import FollowedPerson, TrackOptions, Trail
 from marey.capture.identities import Identities
 from marey.capture.sightings import Sightings
-from marey.models.protocols import LandmarkEstimator, PersonBoxes, PersonDetector, PersonLandmarks
+from marey.models.protocols import (
+    LandmarkEstimator,
+    PersonBoxes,
+    PersonDetector,
+    PersonLandmarks,
+    takes_masks,
+)
 
 Image = UInt8[np.ndarray, "H W 3"]
 
@@ -126,7 +132,11 @@ class PeopleTracker:
     ) -> PersonLandmarks | None:
         """Return a followed person's landmarks in the next frame; None if they are lost."""
         alone = self._concealer.conceal(image, track.last, near)
-        result = self.estimator.locate(alone, None, track.last)
+        if near and takes_masks(self.estimator):
+            mask = self._concealer.outline(image.shape[:2], track.last)
+            result = self.estimator.locate_masked(image, None, track.last, mask)
+        else:
+            result = self.estimator.locate(alone, None, track.last)
         if self._continues(track, result, self.options.min_score, self.options.min_overlap):
             return result
         options = self.options

@@ -20,7 +20,7 @@ class SolveOptions:
         body: `marey-h`, or the path of your own SMPL, SMPL-H or SMPL-X file.
         detector: Your own person detector (ONNX) instead of the shipped one.
         detector_family: Which kind of network `detector` is.
-        landmarks: Your own whole-body estimator (ONNX: RTMPose or DWPose).
+        landmarks: Your own estimator (ONNX: RTMPose or DWPose; .pth: SegPose2D or ViTPose).
         face: Whether to find 68 points of every face too (image only).
         detect_every: Frames between two runs of the person detector, at least 1.
         min_height: Smallest person to follow, px.
@@ -46,7 +46,8 @@ class SolveOptions:
     detector_family: Literal["yolox", "rtmdet"] = "yolox"
     """Which kind of network --detector is: YOLOX (raw or end to end) or RTMDet (end to end)."""
     landmarks: Path | None = None
-    """Your own whole-body estimator (ONNX: RTMPose or DWPose) instead of the shipped one."""
+    """Your own estimator instead of the shipped one: RTMPose or DWPose (.onnx), SegPose2D or
+    ViTPose (.pth)."""
     face: bool = False
     """Also find 68 points of every face, in the image (slower)."""
     detect_every: int = 6

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 
 from marey.core import Skeleton
 from marey.jobs.journal import Journal
@@ -20,8 +20,15 @@ from marey.models.blazepose import BlazePoseEstimator, PoseLandmarks
 from marey.models.crop import SquareCrop
 from marey.models.face import FaceEstimator, FaceLandmarks
 from marey.models.hands import HandEstimator, HandLandmarks
-from marey.models.protocols import LandmarkEstimator, PersonBoxes, PersonDetector, PersonLandmarks
+from marey.models.protocols import (
+    LandmarkEstimator,
+    MaskedEstimator,
+    PersonBoxes,
+    PersonDetector,
+    PersonLandmarks,
+)
 from marey.models.rtmpose import RtmPoseEstimator
+from marey.models.segpose import SegPoseEstimator, VitPoseEstimator
 from marey.models.wholebody import WholeBodyEstimator
 
 _GRID = 32
@@ -46,7 +53,9 @@ def record_estimator(estimator: LandmarkEstimator, journal: Journal) -> Landmark
             else _RecordedFace(**_own_fields(face), journal=journal),
         )
     # Of an estimator that is not known, it is not known either what its answers depend on.
-    is_known = isinstance(estimator, RtmPoseEstimator)
+    if isinstance(estimator, SegPoseEstimator):
+        return _RecordedMasked(estimator, journal, estimator)
+    is_known = isinstance(estimator, RtmPoseEstimator | VitPoseEstimator)
     return _RecordedEstimator(estimator, journal) if is_known else estimator
 
 
@@ -106,6 +115,32 @@ class _RecordedEstimator:
         previous: PersonLandmarks | None = None,
     ) -> PersonLandmarks:
         return self.estimator.complete(image, located, previous)
+
+
+@dataclass(frozen=True)
+class _RecordedMasked(_RecordedEstimator):
+    """Of an estimator that takes masks."""
+
+    masked: MaskedEstimator
+
+    def locate_masked(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        box: Float[np.ndarray, "4"] | None,
+        previous: PersonLandmarks | None,
+        mask: Float32[np.ndarray, "H W"] | None,
+    ) -> PersonLandmarks:
+        nowhere = np.full(4, np.nan)
+        shown = box if previous is None else previous.box
+        outline = nowhere if mask is None else mask.ravel()[:: max(1, mask.size // 4096)]
+        place = np.concatenate([nowhere if shown is None else shown, outline]).astype(np.float64)
+        key = _name_question("landmarks by mask", image, place, shown)
+        return _ask(
+            self.journal,
+            key,
+            PersonLandmarks,
+            lambda: self.masked.locate_masked(image, box, previous, mask),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

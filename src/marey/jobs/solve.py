@@ -27,6 +27,9 @@ from marey.models.face import FaceEstimator
 from marey.models.protocols import LandmarkEstimator, PersonDetector
 from marey.models.wholebody import WholeBodyEstimator
 
+TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".tar", ".bin")
+"""Of weights that torch wrote, as SegPose2D's and ViTPose's are."""
+
 _DEFAULT_FOV_DEG = 53.0
 """Along the longer side: between a phone's wide lens (65) and a camcorder zoomed in a little."""
 
@@ -206,10 +209,24 @@ def open_networks(options: SolveOptions) -> tuple[PersonDetector, LandmarkEstima
 
         detector = OnnxPersonDetector(options.detector, options.detector_family)
     if options.landmarks is not None:
-        from marey.models.rtmpose import RtmPoseEstimator
-
-        estimator = RtmPoseEstimator(options.landmarks)
+        estimator = open_landmarks(options.landmarks)
     return detector, estimator
+
+
+def open_landmarks(path: Path) -> LandmarkEstimator:
+    """Open the user's own landmark network: SegPose2D or ViTPose by its suffix, else ONNX.
+
+    Raises:
+        InputError: If there is no such file.
+        FormatError: If it is no such network.
+    """
+    if path.suffix.lower() in TORCH_SUFFIXES:
+        from marey.models.segpose import open_segpose
+
+        return open_segpose(path)
+    from marey.models.rtmpose import RtmPoseEstimator
+
+    return RtmPoseEstimator(path)
 
 
 def describe_run(timings: Timings, total: float, *, num_frames: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""SegPose2D as one of the estimators that find the landmarks of a person in a box."""
+"""SegPose2D and plain ViTPose among the estimators that find the landmarks of a person in a box."""
 
 from pathlib import Path
 
@@ -26,22 +26,31 @@ _FACTOR = 2.0
 """Noise in px of a window scaled to 256 px; a guess, from the accuracy of the family."""
 
 
-class SegPoseEstimator:
-    """Finds 17 keypoints of the one person in a box whom a mask shows; keeps no state."""
+def open_segpose(path: str | Path) -> "VitPoseEstimator":
+    """Return the estimator of a file of weights, one that takes masks if the network does.
 
-    def __init__(self, network: SegPose | str | Path, *, flip: bool = True):
-        """Take a network, or the file of its weights.
+    Raises:
+        InputError: If there is no such file.
+        FormatError: If it holds no network with 17 keypoints.
+    """
+    network = load_segpose(path)
+    masked = network.config.mask_depth > 0
+    return SegPoseEstimator(network) if masked else VitPoseEstimator(network)
+
+
+class VitPoseEstimator:
+    """Finds 17 keypoints of the person in a box; keeps no state."""
+
+    def __init__(self, network: SegPose, *, flip: bool = True):
+        """Take a network.
 
         Args:
-            network: The network or the file.
+            network: The network.
             flip: Whether to look at the mirrored picture too and average, as published.
 
         Raises:
-            InputError: If there is no such file.
-            FormatError: If it holds no network with 17 keypoints.
+            FormatError: If it does not have 17 keypoints.
         """
-        if not isinstance(network, SegPose):
-            network = load_segpose(network)
         if network.config.num_keypoints != len(COCO):
             raise FormatError(
                 f"the network has {network.config.num_keypoints} keypoints; expected COCO's 17"
@@ -61,16 +70,15 @@ class SegPoseEstimator:
         previous: PersonLandmarks | None = None,
     ) -> PersonLandmarks:
         """Return the landmarks of the person in `box`, or where `previous` was if that is None."""
-        return self.locate_masked(image, box, previous, None)
+        return self._look(image, box, previous, None)
 
-    def locate_masked(
+    def _look(
         self,
         image: UInt8[np.ndarray, "H W 3"],
         box: Float[np.ndarray, "4"] | None,
         previous: PersonLandmarks | None,
         mask: Float32[np.ndarray, "H W"] | None,
     ) -> PersonLandmarks:
-        """Do what `locate` does for the person whom a mask (0 to 1) of the picture shows."""
         if box is None:
             assert previous is not None, "locate needs a box or a previous result"
             box = previous.box
@@ -102,6 +110,20 @@ class SegPoseEstimator:
                 return heatmaps
             mirrored = self.network(picture.flip(-1), None if mask is None else mask.flip(-1))
             return (heatmaps + mirrored.flip(-1)[:, list(COCO.mirror)]) / 2
+
+
+class SegPoseEstimator(VitPoseEstimator):
+    """Finds 17 keypoints of the one person in a box whom a mask shows."""
+
+    def locate_masked(
+        self,
+        image: UInt8[np.ndarray, "H W 3"],
+        box: Float[np.ndarray, "4"] | None,
+        previous: PersonLandmarks | None,
+        mask: Float32[np.ndarray, "H W"] | None,
+    ) -> PersonLandmarks:
+        """Do what `locate` does for the person whom a mask (0 to 1) of the picture shows."""
+        return self._look(image, box, previous, mask)
 
 
 def _to_whole_body(
