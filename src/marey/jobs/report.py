@@ -7,6 +7,7 @@ from marey.core.errors import InputError
 from marey.core.files import atomic_path
 from marey.core.progress import Progress, silent
 from marey.jobs.files import refuse_existing
+from marey.jobs.overlay import find_clips
 
 SUFFIXES = (".html", ".htm")
 
@@ -26,7 +27,8 @@ def write_report(
     Args:
         source: The take.
         target: The file to write; the take's name with .html beside it if not given.
-        video: Where the take's video lies now, if it has moved.
+        video: Where the take's video lies now, if it has moved; of several cameras, the folder
+            that holds all their videos.
         overwrite: Whether an existing file may be replaced.
         progress: Called as frames are measured.
 
@@ -47,10 +49,14 @@ def write_report(
     from marey.io.video import probe_clip
     from marey.view.report import make_report, render_page
 
-    clip = None if video is None else probe_clip(video)
+    clip, clips = None, None
+    if video is not None and len(take.clips) > 1:
+        clips = find_clips(take, video)
+    elif video is not None:
+        clip = probe_clip(video)
     name = source.resolve().stem
     report = make_report(
-        take, name, clip=clip, run=run, version=marey.__version__, progress=progress
+        take, name, clip=clip, clips=clips, run=run, version=marey.__version__, progress=progress
     )
     page = render_page(report)
     with atomic_path(path, overwrite=overwrite) as temporary:

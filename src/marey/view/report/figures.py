@@ -128,5 +128,7 @@ class PersonFigures:
     movement: Movement | None = None
     floor: Floor | None = None
     sight: Sight | None = None
+    view: int = 0
+    """Of several cameras, the one whose pictures the figures are about."""
     problem: str = ""
     """Why the motion could not be posed, if it could not."""

@@ -44,7 +44,9 @@ class Finding:
 def find_all(take: Take, people: tuple[PersonFigures, ...]) -> tuple[Finding, ...]:
     """Return all findings, the serious ones first, each kind together."""
     found = [*_faults(take), *_cuts(take), *_keypoints_only(take)]
-    for rule in _RULES:
+    # What one of several cameras does not show, the others do.
+    hidden = _OF_ONE_CAMERA if len(take.clips) > 1 else ()
+    for rule in (rule for rule in _RULES if rule not in hidden):
         for person in people:
             found += rule(take, person)
     return tuple(sorted(found, key=lambda finding: not finding.serious))
@@ -207,6 +209,8 @@ _RULES: tuple[Callable[[Take, PersonFigures], Iterator[Finding]], ...] = (
     _outside,
     _small,
 )
+
+_OF_ONE_CAMERA = (_exchanged, _outside, _small)
 
 
 def _above(values: Float[np.ndarray, "L"], limit: float) -> Bool[np.ndarray, "L"]:

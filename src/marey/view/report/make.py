@@ -1,6 +1,7 @@
 """From a take to a report."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from marey.core import Clip, Take
@@ -8,9 +9,12 @@ from marey.core.errors import MareyError
 from marey.core.progress import Progress, silent
 from marey.view.frames import check_clip_size
 from marey.view.report.camera_check import CameraCheck
+from marey.view.report.camera_figures import measure_cameras
+from marey.view.report.camera_posters import choose_frame, draw_cameras
+from marey.view.report.camera_words import find_in_cameras
 from marey.view.report.figures import PersonFigures
 from marey.view.report.findings import Finding, find_all
-from marey.view.report.measure import measure_person
+from marey.view.report.measure import choose_view, measure_person
 from marey.view.report.model import Report
 from marey.view.report.moments import choose_moments
 from marey.view.report.posters import Poster, draw_on_floor, draw_over_video, explain_missing
@@ -21,6 +25,7 @@ def make_report(
     name: str,
     *,
     clip: Clip | None = None,
+    clips: Sequence[Clip] | None = None,
     run: Mapping[str, Any] | None = None,
     version: str = "",
     progress: Progress = silent,
@@ -31,28 +36,30 @@ def make_report(
         take: The take; its people are read one after the other.
         name: Its name, for the title.
         clip: The video to draw on, if it has moved; else the take's own, if it is there.
+        clips: The same of several cameras, one per camera.
         run: Timings and host facts as in `run.json`.
         version: Of the marey that makes the report.
         progress: Called as frames are measured.
 
     Raises:
-        InputError: If `clip` is given and cannot be read, or is no video of the take's camera.
+        InputError: If `clip` or `clips` is given and cannot be read, or is no video of the take's
+            camera.
     """
     people = _measure_all(take, progress)
-    posters, reason, moves = _draw(take, people, clip)
-    findings = find_all(take, people)
-    if moves:
-        findings = (_MOVING, *findings)
-    return Report(
+    report = Report(
         name=name,
         take=take,
         people=people,
-        findings=findings,
-        posters=posters,
-        no_posters=reason,
+        findings=find_all(take, people),
         version=version,
         run=run or {},
     )
+    if len(take.clips) > 1:
+        return _add_cameras(report, clips)
+    posters, reason, moves = _draw(take, people, clip)
+    if moves:
+        report = replace(report, findings=(_MOVING, *report.findings))
+    return replace(report, posters=posters, no_posters=reason)
 
 
 _MOVING = Finding(
@@ -60,6 +67,24 @@ _MOVING = Finding(
     text="The background moves, but marey takes the camera to stand still: the camera's movement "
     "is part of everyone's path, speed and contact with the floor.",
 )
+
+
+def _add_cameras(report: Report, clips: Sequence[Clip] | None) -> Report:
+    """Compare the cameras and show what they see."""
+    take = report.take
+    cameras = measure_cameras(take)
+    frame = choose_frame(report.people, cameras, len(take.time))
+    drawn = draw_cameras(take, frame, clips=clips)
+    moments = choose_moments(report.people, len(take.time))
+    return replace(
+        report,
+        findings=(*find_in_cameras(cameras), *report.findings),
+        cameras=cameras,
+        camera_posters=drawn.posters,
+        rig_frame=frame,
+        posters=drawn.over_moments(take, moments, cameras),
+        no_posters=drawn.reason,
+    )
 
 
 def _measure_all(take: Take, progress: Progress) -> tuple[PersonFigures, ...]:
@@ -70,7 +95,11 @@ def _measure_all(take: Take, progress: Progress) -> tuple[PersonFigures, ...]:
         done += frames
         progress("measure", done, total)
 
-    return tuple(measure_person(take, person, advance=advance) for person in take.people)
+    several = len(take.clips) > 1
+    return tuple(
+        measure_person(take, person, view=choose_view(person) if several else 0, advance=advance)
+        for person in take.people
+    )
 
 
 def _draw(

@@ -19,7 +19,7 @@ from marey.view.report._image_figures import (
 )
 from marey.view.report._motion_figures import FloorCounter, LimbCounter, MovementCounter
 from marey.view.report.figures import PersonFigures, Presence
-from marey.view.report.parts import parts_of
+from marey.view.report.parts import CONFIDENT, parts_of
 from marey.view.report.posing import PosedPoints, Stretch, project, stretches
 
 BRIDGED_CONFIDENCE = 0.1
@@ -57,8 +57,18 @@ def measure_person(
         movement=counters.movement and counters.movement.finish(),
         floor=counters.floor and counters.floor.finish(),
         sight=counters.sight.finish(),
+        view=view,
         problem=problem,
     )
+
+
+def choose_view(person: Person) -> int:
+    """Return the camera that sees most of a person's body."""
+    seen = []
+    for block in person.keypoints2d:
+        columns = next(iter(parts_of(block.skeleton).values()), np.arange(len(block.skeleton)))
+        seen.append(sum(float((block.confidence[0, :, k] > CONFIDENT).sum()) for k in columns))
+    return int(np.argmax(seen)) if seen else 0
 
 
 def measure_presence(person: Person, points: Keypoints2D | None) -> Presence:

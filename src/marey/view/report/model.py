@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from marey.core import Take
+from marey.view.report.camera_figures import CameraFigures
 from marey.view.report.figures import PersonFigures
 from marey.view.report.findings import Finding
 from marey.view.report.posters import Poster
@@ -22,6 +23,12 @@ class Report:
     posters: tuple[Poster, ...] = ()
     no_posters: str = ""
     """Why there are no pictures, if there are none."""
+    cameras: CameraFigures | None = None
+    """How well several cameras agree; None for one, or where nothing tells."""
+    camera_posters: tuple[Poster, ...] = ()
+    """The same moment from several cameras."""
+    rig_frame: int = 0
+    """The moment for which several cameras and people are drawn in space."""
     version: str = ""
     """Of marey, as far as it is said."""
     run: Mapping[str, Any] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from importlib.resources import files
 
 import numpy as np
 
+from marey.view.report.camera_section import cameras_section
 from marey.view.report.figures import PersonFigures
 from marey.view.report.findings import Finding
 from marey.view.report.markup import Markup, element, join, table
@@ -41,6 +42,7 @@ def render_page(report: Report) -> str:
         _header(report),
         _summary(report),
         _findings(report),
+        cameras_section(report),
         _posters(report),
         _timeline(report),
         _people(report),
@@ -83,7 +85,9 @@ def _header(report: Report) -> Markup:
         ]
     else:
         facts.append(count(len(time), "frame"))
-    for clip in take.clips:
+    if len(take.clips) > 1:
+        facts.append(f"{len(take.clips)} cameras")
+    for clip in take.clips[: 1 if len(take.clips) == 1 else 0]:
         name = "no video" if clip.path is None else clip.path.name
         facts.append(f"{name}, {clip.size[0]} {TIMES} {clip.size[1]} px")
     finished = report.run.get("finished")
@@ -202,7 +206,8 @@ def _poster(report: Report, poster: Poster) -> Markup:
         height=poster.size[1],
         alt=f"Bodies and keypoints drawn {where} at {moment(poster.time)}: {who}",
     )
-    caption = f"{moment(poster.time)} · frame {frame}{reason}"
+    camera = f" · {poster.camera}" if poster.camera else ""
+    caption = f"{moment(poster.time)} · frame {frame}{camera}{reason}"
     return element("figure", image, element("figcaption", caption))
 
 

@@ -20,14 +20,22 @@ def person_section(report: Report, person: PersonFigures) -> Markup:
         _curves(report, person),
         element(
             "div",
-            _block("Reprojection error", _reprojection(report, person)),
+            _block(f"Reprojection error{_camera(report, person)}", _reprojection(report, person)),
             _block("Limb lengths", _limbs(person)),
             _block("Speed and jitter", _movement(report, person)),
             _block("Feet and floor", _floor(person)),
-            _block("What was seen", _coverage(person)),
+            _block(f"What was seen{_camera(report, person)}", _coverage(person)),
             class_="columns",
         ),
     )
+
+
+def _camera(report: Report, person: PersonFigures) -> str:
+    """Say which of several cameras a figure is about."""
+    cameras = report.take.cameras
+    if cameras is None or len(cameras.names) < 2:
+        return ""
+    return f", {cameras.names[person.view]}"
 
 
 def _block(title: str, content: Markup) -> Markup:
@@ -49,7 +57,7 @@ def _curves(report: Report, person: PersonFigures) -> Markup:
     ]
     if person.reprojection is not None:
         share = 100 * person.reprojection.error_share
-        name = "Reprojection error, mean of the body"
+        name = f"Reprojection error, mean of the body{_camera(report, person)}"
         curves.append(
             draw_curve(name, share, time, unit="% of height", cuts=cuts, limit=100 * OFF, least=1)
         )

@@ -32,6 +32,8 @@ class Poster:
     jpeg: bytes
     size: tuple[int, int]
     over_video: bool
+    camera: str = ""
+    """Which of several cameras."""
 
 
 def draw_over_video(
@@ -40,6 +42,8 @@ def draw_over_video(
     moments: tuple[Moment, ...],
     *,
     view: int = 0,
+    camera: str = "",
+    largest: tuple[int, int] = (MAX_WIDTH, MAX_HEIGHT),
     look: Callable[[Pair], None] = lambda pair: None,
 ) -> tuple[Poster, ...]:
     """Draw moments over the video; those whose frame cannot be decoded are left out.
@@ -49,6 +53,8 @@ def draw_over_video(
         clip: Its video.
         moments: Which frames of the take.
         view: Which view the video shows.
+        camera: Its name, if it is one of several.
+        largest: Width and height that the pictures may have, px.
         look: Shown two frames a moment apart, and the people's boxes, for each moment.
     """
     frames, posters = TakeFrames(take, view=view), []
@@ -65,7 +71,8 @@ def draw_over_video(
             continue
         seen = frames.seen(moment.frame)
         image = render_overlay(pictures[0].image, seen)
-        posters.append(_finish(moment, time, image, over_video=True))
+        poster = _finish(moment, time, image, over_video=True, largest=largest)
+        posters.append(replace(poster, camera=camera))
         is_cut = any(first < cut <= first + step for cut in clip.cuts)
         if len(pictures) == 2 and not is_cut:
             pair = Pair(first=pictures[0].image, second=pictures[1].image, boxes=seen.boxes)
@@ -135,10 +142,15 @@ def _body(person: Person) -> tuple[object, int]:
 
 
 def _finish(
-    moment: Moment, time: float, image: UInt8[np.ndarray, "H W 3"], *, over_video: bool
+    moment: Moment,
+    time: float,
+    image: UInt8[np.ndarray, "H W 3"],
+    *,
+    over_video: bool,
+    largest: tuple[int, int] = (MAX_WIDTH, MAX_HEIGHT),
 ) -> Poster:
     height, width = image.shape[:2]
-    scale = min(MAX_WIDTH / width, MAX_HEIGHT / height, 1.0)
+    scale = min(largest[0] / width, largest[1] / height, 1.0)
     size = max(round(width * scale), 1), max(round(height * scale), 1)
     if scale < 1:
         image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
