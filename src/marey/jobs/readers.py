@@ -46,6 +46,8 @@ def find_door(path: Path) -> str:
     if path.is_dir() and suffix != ".take":
         from marey.io.openpose import is_openpose
 
+        if (path / "processed_data").is_dir():
+            return ".harmony4d"
         return ".openpose" if is_openpose(path) else suffix
     if may_be_output(path):
         return ".pkl"
@@ -160,6 +162,12 @@ def _read_output(path: Path, hints: Hints) -> Take:
     return read_output(path, format=hints.format, options=options)
 
 
+def _read_corpus(path: Path, hints: Hints) -> Take:
+    from marey.datasets.corpus.read import read_take
+
+    return read_take(path, body=hints.body)
+
+
 FORCED = {"coco": ".json", "openpose": ".openpose", "mediapipe": ".npy", "trc": ".trc"}
 """Doors by the names that --format takes; all other names are of `marey.datasets.outputs`."""
 
@@ -178,6 +186,8 @@ READERS: dict[str, tuple[Callable[[Path, Hints], Value], tuple[str, ...]]] = {
     ".openpose": (_read_openpose, ("frame_rate", "size")),
     ".npy": (_read_mediapipe, ("frame_rate", "size")),
     ".pkl": (_read_output, ("frame_rate", "size", "up", "body")),
+    ".harmony4d": (_read_corpus, ("body",)),
 }
 """What can be read, by suffix, and the hints each reader makes use of. An .npz of MediaPipe goes
-through the door of .npy, other programs' results (.pkl, .pt, .npz, .json) through that of .pkl."""
+through the door of .npy, other programs' results (.pkl, .pt, .npz, .json) through that of .pkl. Any
+folder that holds `processed_data` is a sequence of Harmony4D or EgoHumans."""

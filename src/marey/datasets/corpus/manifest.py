@@ -6,6 +6,7 @@ are kept here. Other programs pass over the file, and marey reads corpora withou
 
 import json
 from dataclasses import asdict, dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -73,20 +74,25 @@ def read_manifest(folder: Path) -> Manifest | None:
         raise FormatError(f"{path} does not say {FORMAT!r}; is it of another program?")
     if table.pop("version", None) != VERSION:
         raise FormatError(f"{path} is of another version than {VERSION}; update marey")
+    _check(table, path)
     try:
-        manifest = Manifest(**{**table, "worn": tuple(table.get("worn", ()))})
+        return Manifest(**{**table, "worn": tuple(table.get("worn", ()))})
     except TypeError as error:
         raise FormatError(f"{path} is incomplete ({error}); copy it again") from error
-    _check(manifest, path)
-    return manifest
 
 
-def _check(manifest: Manifest, path: Path) -> None:
-    names = (manifest.people, manifest.cameras)
-    texts = all(
-        isinstance(table, dict) and all(isinstance(v, str) for v in table.values())
-        for table in names
+def _check(table: dict[str, Any], path: Path) -> None:
+    """Refuse values of another kind than marey writes; what is not there is said later."""
+    names = [table.get("people", {}), table.get("cameras", {})]
+    sound = all(
+        isinstance(each, dict) and all(isinstance(value, str) for value in each.values())
+        for each in names
     )
-    numbers = (manifest.num_frames, manifest.frame_rate, manifest.start_time)
-    if not texts or not all(type(n) in (int, float) for n in numbers) or manifest.frame_rate <= 0:
+    worn = table.get("worn", [])
+    sound &= isinstance(worn, list) and all(isinstance(name, str) for name in worn)
+    sound &= isinstance(table.get("take", {}), dict)
+    sound &= all(isinstance(table.get(k, ""), str) for k in ("sequence", "layout", "body", "betas"))
+    numbers = [table.get("num_frames", 0), table.get("frame_rate", 1), table.get("start_time", 0)]
+    sound &= all(type(number) in (int, float) and isfinite(number) for number in numbers)
+    if not sound or table.get("frame_rate", 1) <= 0:
         raise FormatError(f"{path}: its names or numbers are not as marey writes them")

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from marey.core import Cameras, Take, convert_keypoints
 from marey.datasets.corpus.bodies import COCO_17, PosedPeople
 from marey.datasets.corpus.camera_frame import to_camera_frame
-from marey.geometry.projection import project_points
+from marey.geometry.projection import find_distortion_limit, project_points
 
 NEAREST_M = 0.05
 """Points nearer to a camera, or behind it, have no place in its image."""
@@ -29,7 +29,7 @@ class SeenPeople:
     image: Float[np.ndarray, "N t 45 2"]
     """px; NaN where a joint is not in front of the camera."""
     box: Float[np.ndarray, "N t 4"]
-    """x0 y0 x1 y1 around the mesh, px, rounded; NaN where it is not in the picture."""
+    """x0 y0 x1 y1 around the mesh within the picture, px, rounded; NaN where it is not in it."""
 
 
 def see_people(
@@ -71,12 +71,19 @@ def _project(
     motion: Float[np.ndarray, "t 3 4"],
 ) -> Float[np.ndarray, "N t K 2"]:
     near = points @ np.swapaxes(motion[None, ..., :3], -1, -2) + motion[None, :, None, :, 3]
-    visible = np.where(near[..., 2:] > NEAREST_M, near, np.nan)
+    distortion = cameras.distortion[view].astype(np.float64)
+    limit = find_distortion_limit(distortion, model=cameras.model)
+    # What lies beyond the lens's own limit would be folded back into the picture.
+    aside = np.linalg.norm(near[..., :2], axis=-1, keepdims=True)
+    visible = near[..., 2:] > NEAREST_M
+    if np.isfinite(limit):
+        visible &= aside < limit * near[..., 2:]
+    visible = np.where(visible, near, np.nan)
     with torch.inference_mode():
         pixels = project_points(
             torch.from_numpy(visible),
             torch.from_numpy(cameras.K[view].astype(np.float64)),
-            torch.from_numpy(cameras.distortion[view].astype(np.float64)),
+            torch.from_numpy(distortion),
             model=cameras.model,
         )
     return pixels.numpy()
@@ -89,7 +96,7 @@ def _surround(
     inside = known & (pixels >= 0).all(-1) & (pixels <= np.asarray(size)).all(-1)
     low = np.where(known[..., None], pixels, np.inf).min(-2)
     high = np.where(known[..., None], pixels, -np.inf).max(-2)
-    box = np.round(np.concatenate([low, high], -1))
+    box = np.round(np.clip(np.concatenate([low, high], -1), 0, np.tile(size, 2)))
     box[inside.sum(-1) < FEWEST_VERTICES] = np.nan
     return box
 
