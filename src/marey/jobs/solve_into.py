@@ -376,6 +376,7 @@ def _fit(run: _Run, workspace: Workspace, people: TakeReader) -> DiskArchive:
             workers=run.capture.workers,
             progress=run.progress,
         )
+    trim_heap()
     return archive
 
 
