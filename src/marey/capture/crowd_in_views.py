@@ -28,6 +28,8 @@ from marey.core import (
 )
 from marey.core.errors import NothingFoundError
 
+_SURE = 0.5
+
 Association = tuple[tuple[int, ...], ...]
 """Per view, the person in the world that each of its followed people is; -1 for nobody."""
 
@@ -40,6 +42,8 @@ class Crowd:
     """C N T K, NaN where a view has none of a person."""
     tracks: tuple[Tracks, ...]
     """Their boxes, per view."""
+    num_seen: Int[np.ndarray, "C"]
+    """Keypoints that each view sees for certain, whoever they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,4 +220,5 @@ def _collect(
         confidence=confidence,
         sigma=sigma if np.isfinite(sigma).any() else None,
     )
-    return Crowd(keypoints=keypoints, tracks=tuple(tracks))
+    sure = [int((own.keypoints.confidence > _SURE).sum()) for own in rows]
+    return Crowd(keypoints=keypoints, tracks=tuple(tracks), num_seen=np.array(sure))

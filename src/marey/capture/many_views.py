@@ -147,7 +147,7 @@ def solve_views(
         tracks=crowd.tracks,
         people=people,
     )
-    quality = judge_views(clean, found, cameras)
+    quality = judge_views(clean, found, cameras, num_own=crowd.num_seen)
     return SolvedViews(take=take, triangulated=found, fits=fits, quality=quality, contact=contact)
 
 

@@ -148,6 +148,8 @@ def _measure_size(keypoints: Keypoints2D) -> Float[np.ndarray, "C N T"]:
     last = np.maximum(count - 2, 0)[..., None, None]
     extent = np.take_along_axis(ordered, last, -2)[..., 0, :] - ordered[..., 1, :]
     size = np.where(count >= _FEWEST_ENDS, np.sqrt(np.maximum(extent, 1.0).prod(-1)), np.nan)
+    if not size.shape[-1]:
+        return size
     half = _SIZE_FRAMES // 2
     padded = np.pad(size, [(0, 0), (0, 0), (half, half)], constant_values=np.nan)
     around = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1, axis=-1)
