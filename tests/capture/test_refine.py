@@ -265,3 +265,19 @@ def test_none_changes_nothing():
 def test_unknown_methods_are_refused():
     with pytest.raises(InputError, match="unknown way to refine 'kalman'"):
         module.check_method("kalman")
+
+
+@pytest.mark.parametrize(("spread", "told"), [(0.0, "0 %"), (0.01, "100 %")])
+def test_the_notes_say_how_much_of_the_corrections_was_applied(spread, told):
+    """By the shipped networks: clean points are filtered alone, noisy ones corrected as well."""
+    points = walker(frames=60)
+    smooth = points.position[:, :1] + np.linspace(0, 0.3, 60)[None, :, None, None]
+    noise = spread * np.random.default_rng(0).normal(size=smooth.shape)
+    done = refine_points(module.replace(points, position=smooth + noise))
+    assert done.notes["corrections"] == told
+    motion = turner(frames=60)
+    still = np.repeat(motion.R_parent_joint[:, :1], 60, axis=1)
+    root = np.repeat(motion.T_world_root[:, :1], 60, axis=1)
+    changed = module.replace(motion, R_parent_joint=still, T_world_root=root)
+    assert refine_motion(changed).notes["corrections"] == "0 %"
+    assert refine_motion(motion).notes["corrections"] == "100 %"

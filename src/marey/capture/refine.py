@@ -19,6 +19,7 @@ from marey.assets import find_asset
 from marey.body.joint_rotations import to_local, to_world
 from marey.body.layouts import LAYOUTS, SMPLH
 from marey.capture._absent_points import complete_points
+from marey.capture._trust import POINTS, ROTATIONS, find_trust
 from marey.capture.filters import (
     ROTATION_FILTERS,
     FilterName,
@@ -33,7 +34,7 @@ from marey.geometry.rotation import (
     quaternion_to_matrix,
     rotation6d_to_matrix,
 )
-from marey.models.hanet import HANet, load_hanet, refine_sequence
+from marey.models.hanet import HANet, RefineOptions, load_hanet, refine_sequence
 
 Method = Literal["none", "hanet", "one-euro", "savgol", "gaussian"]
 _NATIVE = (24.0, 36.0)
@@ -113,17 +114,24 @@ def refine_motion(motion: BodyMotion, settings: RefineSettings | None = None) ->
         notes["filter"] = filtering
         notes["filtered"] = "root position and joints below the wrists" if known else "everything"
     root, pose = motion.T_world_root.copy(), motion.R_parent_joint.copy()
+    blocks, corrections = list(_blocks(len(motion.time))), list[float]()
     for row in range(len(motion.people)):
         rotations = np.concatenate([root[row, :, None, :4], pose[row]], 1)
         network = _network("hanet-rotations") if known else None
-        turned = np.empty_like(rotations)
-        for inner, outer in _blocks(len(rotations)):
-            part = _refine_rotations(rotations[outer], network, known, rate, settings)
+        turned, trust = np.empty_like(rotations), 1.0
+        if network is not None:
+            parts = (_to_world(_to_columns(rotations[own, :known])) for own, _ in blocks)
+            trust = find_trust(parts, ROTATIONS)
+            corrections.append(trust)
+        for inner, outer in blocks:
+            part = _refine_rotations(rotations[outer], network, known, rate, settings, trust)
             turned[inner] = part[inner.start - outer.start :][: inner.stop - inner.start]
         root[row, :, :4], pose[row] = turned[:, 0], turned[:, 1:]
         root[row, :, 4:] = filter_values(
             root[row, :, 4:], filtering, rate=rate, options=settings.filters
         )
+    if corrections:
+        notes["corrections"] = _percent(corrections)
     return RefinedMotion(
         motion=replace(motion, T_world_root=root, R_parent_joint=pose), notes=notes
     )
@@ -152,8 +160,11 @@ def refine_points(points: Keypoints3D, settings: RefineSettings | None = None) -
     if usable:
         network = _network("hanet-joints")
         outside = tuple(name for name in names if name not in network.config.joints)
+        corrections = []
         for row, person in enumerate(position):
-            result[row] = _refine_person(person, result[row], points, network, rate)
+            result[row], trust = _refine_person(person, result[row], points, network, rate)
+            corrections.append(trust)
+        notes["corrections"] = _percent(corrections)
     if settings.method == "hanet":
         notes |= _describe_network("hanet-joints", rate)
         notes |= {"filter": filtering, "filtered": ["mid_hip", *outside]}
@@ -168,16 +179,19 @@ def _refine_person(
     points: Keypoints3D,
     network: HANet,
     rate: float,
-) -> Float[np.ndarray, "T K 3"]:
-    """Return the smooth points with those of the network's set refined."""
+) -> tuple[Float[np.ndarray, "T K 3"], float]:
+    """Return the smooth points with the network's set refined, and the share of corrections."""
     names, wanted = points.skeleton.keypoints, network.config.joints
     hips = [names.index("left_hip"), names.index("right_hip")]
     turn = np.eye(3) if points.frame == "world" else _CAMERA_TO_Z_UP
     centred = (position - position[:, hips].mean(1, keepdims=True)) @ turn.T
     seen, _ = complete_points(centred, points.skeleton, wanted)
     if not np.isfinite(seen).all(-1).any():
-        return smooth
-    refined = refine_sequence(network, seen, fps=_network_rate(rate)).position @ turn
+        return smooth, 0.0
+    trust = find_trust([seen], POINTS)
+    options = RefineOptions(trust=trust) if network.config.filter_bank else None
+    done = refine_sequence(network, seen, fps=_network_rate(rate), options=options)
+    refined = done.position @ turn
     middle = smooth[:, hips].mean(1, keepdims=True)
     result = smooth.copy()
     for column, name in enumerate(wanted):
@@ -187,7 +201,7 @@ def _refine_person(
             # What is missing stays missing; what the network lost keeps the filter's value.
             usable = np.isfinite(found) & np.isfinite(position[:, row])
             result[:, row] = np.where(usable, found, smooth[:, row])
-    return result
+    return result, trust
 
 
 def _refine_rotations(
@@ -196,6 +210,7 @@ def _refine_rotations(
     known: int,
     rate: float,
     settings: RefineSettings,
+    trust: float,
 ) -> Float[np.ndarray, "T K 4"]:
     """Refine the first `known` rotations by the network and filter the others."""
     if not np.isfinite(quaternions).all(-1).any():
@@ -203,7 +218,7 @@ def _refine_rotations(
     columns = _to_columns(quaternions)
     smooth = columns.copy()
     if network is not None:
-        refined = _refine_in_world(columns[:, :known], network, rate)
+        refined = _refine_in_world(columns[:, :known], network, rate, trust)
         smooth[:, :known] = np.where(np.isfinite(refined), refined, columns[:, :known])
     options = settings.rotation_filters
     smooth[:, known:] = _filter(columns[:, known:], _filter_of(settings), rate, options)
@@ -217,18 +232,32 @@ def _refine_rotations(
 
 
 def _refine_in_world(
-    columns: Float[np.ndarray, "T J 6"], network: HANet, rate: float
+    columns: Float[np.ndarray, "T J 6"], network: HANet, rate: float, trust: float
 ) -> Float[np.ndarray, "T J 6"]:
     """Refine rotations relative to parents by a network that knows them relative to the world.
 
     There a joint's error is its own: relative to a parent that is refined less or more than the
     joint, what is left of the parent's error would move the joint.
     """
-    local = rotation6d_to_matrix(torch.from_numpy(columns), layout="interleaved")
-    seen = matrix_to_rotation6d(to_world(local, SMPLH.parents), layout="interleaved").numpy()
-    refined = refine_sequence(network, seen, fps=_network_rate(rate)).position
+    refined = refine_sequence(
+        network,
+        _to_world(columns),
+        fps=_network_rate(rate),
+        options=RefineOptions(trust=trust) if network.config.filter_bank else None,
+    ).position
     world = rotation6d_to_matrix(torch.from_numpy(refined), layout="interleaved")
     return matrix_to_rotation6d(to_local(world, SMPLH.parents), layout="interleaved").numpy()
+
+
+def _to_world(columns: Float[np.ndarray, "T J 6"]) -> Float[np.ndarray, "T J 6"]:
+    local = rotation6d_to_matrix(torch.from_numpy(columns), layout="interleaved")
+    return matrix_to_rotation6d(to_world(local, SMPLH.parents), layout="interleaved").numpy()
+
+
+def _percent(shares: list[float]) -> str:
+    """Return the share of learned corrections that were applied, in words."""
+    low, high = round(100 * min(shares)), round(100 * max(shares))
+    return f"{low} %" if low == high else f"{low} to {high} %"
 
 
 def _blocks(length: int) -> Iterator[tuple[slice, slice]]:

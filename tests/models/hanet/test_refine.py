@@ -178,6 +178,29 @@ def test_options_out_of_range_are_refused(bad: dict) -> None:
         )
 
 
+def test_without_trust_a_network_chooses_filters_and_adds_nothing() -> None:
+    """It then does what it would do if its last layers were zero."""
+    network, sequence = small_network(filter_bank=True), walk(30)
+    whole, half, none = (
+        refine_sequence(network, sequence, options=RefineOptions(trust=trust)).position
+        for trust in (1.0, 0.5, 0.0)
+    )
+    np.testing.assert_array_equal(whole, refine_sequence(network, sequence).position)
+    silent = refine_sequence(copier(filter_bank=True), sequence).position
+    np.testing.assert_allclose(none, silent, atol=1e-6)
+    assert np.abs(whole - none).mean() > 1.5 * np.abs(half - none).mean()
+
+
+def test_trust_out_of_range_or_without_filters_is_refused() -> None:
+    for trust in (-0.1, 1.1, float("nan")):
+        with pytest.raises(InputError, match="`trust` must be 0 to 1"):
+            refine_sequence(
+                small_network(filter_bank=True), walk(20), options=RefineOptions(trust=trust)
+            )
+    with pytest.raises(InputError, match="this one has none"):
+        refine_sequence(small_network(), walk(20), options=RefineOptions(trust=0.5))
+
+
 def test_training_mode_and_frame_rates_of_zero_are_refused() -> None:
     with pytest.raises(InputError, match=r"call `.eval\(\)` first"):
         refine_sequence(small_network().train(), walk(20))

@@ -95,7 +95,7 @@ class HANet(nn.Module):
             self.bank.reset()
 
     def forward(
-        self, x: Float[Tensor, "B L C"], *, every_frame: bool = False
+        self, x: Float[Tensor, "B L C"], *, every_frame: bool = False, trust: float = 1.0
     ) -> tuple[Float[Tensor, "B L C"], Float[Tensor, "B L C"]]:
         """Refine windows.
 
@@ -103,6 +103,7 @@ class HANet(nn.Module):
             x: Poses without gaps; L is a multiple of the interval plus one, best the window the
                 network was trained on. Cast to the type of the weights.
             every_frame: Whether the encoder also refines hidden frames, of which it saw nothing.
+            trust: Factor of what is added to the start; with a filter bank 0 leaves its choices.
 
         Returns:
             The refined poses, and the encoder's refinement of the sampled frames, from which the
@@ -133,7 +134,7 @@ class HANet(nn.Module):
         found = self._encode(seen, x.shape[1], step=step)
         filtered = None if self.bank is None else self.bank.filter(x.to(exact))
         base = seen.current if filtered is None else filtered[START][:, ::step]
-        refined = self.encoder_joints_embed(found) + base
+        refined = _scale(self.encoder_joints_embed(found), trust) + base
         between = interpolate(refined[:, :: config.interval // step], config.interval)
         final = between
         if config.detail or filtered is not None:
@@ -141,7 +142,7 @@ class HANet(nn.Module):
             final = final + (path - interpolate(path[:, :: config.interval], config.interval))
         if config.decoder == "attention":
             token = self._decode(final, found, seen, filtered, step=step)
-            final = final + self.decoder_joints_embed(token)
+            final = final + _scale(self.decoder_joints_embed(token), trust)
             if self.bank is not None and filtered is not None:
                 final = final + (self.bank.mix(filtered, token) - filtered[START])
         return final, (refined if every_frame else between)
@@ -204,6 +205,10 @@ def interpolate(x: Float[Tensor, "B S C"], interval: int) -> Float[Tensor, "B L 
     weight = torch.arange(interval, dtype=x.dtype, device=x.device)[:, None] / interval
     between = torch.lerp(x[:, :-1, None], x[:, 1:, None], weight)
     return torch.cat([between.flatten(1, 2), x[:, -1:]], 1)
+
+
+def _scale(x: Float[Tensor, "B T C"], factor: float) -> Float[Tensor, "B T C"]:
+    return x if factor == 1 else factor * x
 
 
 def _positions(num_frames: int, like: Float[Tensor, "B T D"]) -> Float[Tensor, "L D"]:

@@ -37,6 +37,9 @@ class RefineOptions:
     released evaluation, zeros."""
     max_gap: int = 15
     """Frames of the longest gap that is bridged: half a second at 30 frames per second."""
+    trust: float = 1.0
+    """Share, 0 to 1, of the corrections that a network with a filter bank adds to its choice of
+    filters; less for input with less noise than it learned from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,8 @@ def _refine_whole(
         for first in range(0, len(starts), options.batch):
             # Copied batch by batch: all windows together can be many times the sequence.
             part = windows[starts[first : first + options.batch]].swapaxes(1, 2)
-            final, _ = network(torch.from_numpy(np.ascontiguousarray(part)).to(device))
+            seen = torch.from_numpy(np.ascontiguousarray(part)).to(device)
+            final, _ = network(seen, trust=options.trust)
             parts.append(final.float().cpu().numpy())
     merged = merge_windows(np.concatenate(parts), starts, len(x))
     return merged[:num_frames].reshape(sequence.shape)
@@ -152,6 +156,10 @@ def _check(network: HANet, sequence: np.ndarray, fps: float | None, options: Ref
             raise InputError(f"`{name}` must be at least 1, but is {value}")
     if options.max_gap < 0:
         raise InputError(f"`max_gap` must not be negative, but is {options.max_gap}")
+    if not 0 <= options.trust <= 1:
+        raise InputError(f"`trust` must be 0 to 1, but is {options.trust}")
+    if options.trust < 1 and not config.filter_bank:
+        raise InputError("`trust` is of networks with a filter bank; this one has none")
 
 
 def check_joints(config: HANetConfig, shape: tuple[int, ...], right_axes: bool = True) -> None:
