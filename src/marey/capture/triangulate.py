@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from marey.core import Cameras, Keypoints2D, Keypoints3D
 from marey.core.errors import InputError
@@ -22,6 +22,8 @@ _LIMB_ENDS = {
     for side in ("left", "right")
     for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
 }
+_PRIOR_FREEDOM = 8.0
+"""Degrees of freedom that the recording's residuals count for beside a point's own."""
 _MIN_FREEDOM = 30.0
 """Degrees of freedom of a keypoint's residuals below which they do not judge its sigma."""
 
@@ -38,7 +40,8 @@ class KeypointOptions:
     are nearly parallel meet somewhere."""
     judge_sigma: bool = True
     """Whether the residuals of a whole recording correct the sigmas that the views state: a
-    detector is rarely as precise as it believes, and no two keypoints are alike."""
+    detector is rarely as precise as it believes, and no two keypoints are alike. A point whose own
+    residuals are larger than usual, or that some views contradict, is believed less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +96,12 @@ def triangulate_keypoints(
         secondary=secondary,
         options=options.views,
     )
-    scale = np.ones(position.shape[3])
+    scale, doubt = np.ones(position.shape[3]), np.ones(position.shape[1:4])
     if options.judge_sigma:
         scale = _judge_sigma(found)
-    covariance = found.covariance * np.square(scale)[:, None, None]
+        sure = (confidence > options.views.min_confidence) & np.isfinite(position).all(-1)
+        doubt = _judge_points(found, scale, sure.sum(0))
+    covariance = found.covariance * (np.square(scale) * doubt)[..., None, None]
     spread = np.sqrt(np.trace(covariance, axis1=-2, axis2=-1) / 3)
     known = np.isfinite(found.position).all(-1) & (spread <= options.max_sigma)
     inlier = found.inlier & known
@@ -211,3 +216,17 @@ def _judge_sigma(found: TriangulatedPoints) -> Float[np.ndarray, "K"]:
     common = misfit.sum() / freedom.sum()
     ratio = np.where(total >= _MIN_FREEDOM, own / np.maximum(total, 1.0), common)
     return np.sqrt(np.maximum(ratio, _LEAST_RATIO))
+
+
+def _judge_points(
+    found: TriangulatedPoints, scale: Float[np.ndarray, "K"], num_sure: Int[np.ndarray, "N T K"]
+) -> Float[np.ndarray, "N T K"]:
+    """Return by how much each point's variance is larger than its geometry says.
+
+    By its own residuals where they are larger than the recording's (a scale factor as of the
+    Particle Data Group, that never makes a sigma smaller), and by the share of views that agree.
+    """
+    freedom = np.maximum(2.0 * found.num_views - 3.0, 0.0)
+    own = np.nan_to_num(found.misfit) / np.square(scale)
+    factor = np.maximum(1.0, (_PRIOR_FREEDOM + own) / (_PRIOR_FREEDOM + freedom))
+    return factor * np.maximum(num_sure, 1) / np.maximum(found.num_views, 1)
