@@ -72,8 +72,7 @@ def weigh_reports(
 def nearer_to_others(
     found: Float[np.ndarray, "N K 3"], expected: Float[np.ndarray, "N K 3"]
 ) -> Bool[np.ndarray, "N K"]:
-    """Tell which points are nearer to somebody else's prediction than to their own; no if either
-    is unknown."""
+    """Tell which points are nearer to somebody else's prediction than to their own, if known."""
     apart = np.linalg.norm(found[:, None] - expected[None], axis=-1)
     apart = np.where(np.isfinite(apart), apart, np.inf)
     own = np.einsum("nnk->nk", apart).copy()

@@ -23,7 +23,7 @@ from marey.capture.contact_assignment import (
     report_distances,
     weigh_reports,
 )
-from marey.capture.contact_masks import see_through
+from marey.capture.contact_masks import find_hidden
 from marey.capture.motion_model import WINDOW, PosePredictor, hold_velocity
 from marey.capture.triangulate import find_rays, make_extrinsics, state_sigma
 from marey.core import Cameras, Keypoints2D
@@ -45,8 +45,8 @@ class ContactRoad:
     """How often it is believed to report nobody's."""
     reach: float = 0.05
     """Spread of a motion model's prediction before its errors are known, m."""
-    hidden: float = 0.2
-    """Share of a point's surroundings below which it counts as hidden."""
+    hidden: float = 0.02
+    """How far inside another's silhouette a point behind it counts as hidden, m."""
     guess: float = 0.2
     """How probable it is that a report of a hidden point is right; 0 weighs hidden points 0."""
     patience: float = 0.5
@@ -182,10 +182,10 @@ class _Passage:
         reported = self._confidence[:, :, frame] > 0
         cost = np.where(reported[:, None], cost, np.inf)
         if road.masks:
-            seen = see_through(self._cameras, self._keypoints.skeleton, expected, frame)
-            self._hidden[:, :, frame] = seen < road.hidden
+            hidden = find_hidden(self._keypoints.skeleton, expected, pose, margin=road.hidden)
+            self._hidden[:, :, frame] = hidden
             doubt = -2 * np.log(max(road.guess, 1e-12))
-            cost = cost + np.where(seen < road.hidden, doubt, 0.0)[:, :, None]
+            cost = cost + np.where(hidden, doubt, 0.0)[:, :, None]
         self._source[:, :, frame] = assign_reports(cost, usual + stay)
         self._weight[:, :, frame] = weigh_reports(cost, self._source[:, :, frame], usual + stay)
 

@@ -41,7 +41,7 @@ def body_from_points(
         position: Keypoints in space, m; NaN where missing.
         skeleton: Their names.
     """
-    ends, radius = _capsules(position, skeleton)
+    ends, radius = body_capsules(position, skeleton)
     vertices = mesh_capsules(ends, radius)
     return vertices.reshape(*position.shape[:-2], -1, 3)
 
@@ -51,9 +51,10 @@ def body_faces() -> Int[np.ndarray, "F 3"]:
     return capsule_faces(NUM_CAPSULES)
 
 
-def _capsules(
+def body_capsules(
     position: Float[np.ndarray, "*batch K 3"], skeleton: Skeleton
 ) -> tuple[Float[np.ndarray, "*batch C 2 3"], Float[np.ndarray, "*batch C"]]:
+    """Return the ends and radii of everybody's capsules, m; NaN where an end is unknown."""
     missing = np.full((*position.shape[:-2], 3), np.nan)
 
     def point(name: str) -> np.ndarray:

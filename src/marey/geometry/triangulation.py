@@ -141,8 +141,13 @@ def triangulate(
             inlier[part],
         )
 
-    with ThreadPoolExecutor(options.workers) as pool:
-        list(pool.map(solve, range(0, num_points, _CHUNK)))
+    starts = range(0, num_points, _CHUNK)
+    if min(options.workers, len(starts)) <= 1:  # Starting a thread takes longer than few points.
+        for start in starts:
+            solve(start)
+    else:
+        with ThreadPoolExecutor(options.workers) as pool:
+            list(pool.map(solve, starts))
     ray_variance = _estimate_variance(misfit, inlier) if sigma is None else 1.0
     spread *= ray_variance
     full = spread[:, [0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(*shape, 3, 3)
