@@ -40,10 +40,12 @@ def main() -> None:
     parser.add_argument("--begin", type=Path, help="state to begin with")
     parser.add_argument("--until", type=int, help="stop after this many steps")
     parser.add_argument("--peak", type=float, default=hanet_mocap.PEAK)
+    parser.add_argument("--peak-of", choices=["all", "joint"], default="all")
     parser.add_argument("--on-points", action="store_true", help="motion terms on placed joints")
     parser.add_argument("--position", type=float, default=0.0, help="weight of placed joints")
     parser.add_argument("--fast", type=float, help="extra weight of fast moments")
     parser.add_argument("--least-noise", type=float, default=0.5, help="of the fitted size")
+    parser.add_argument("--fastest", type=float, help="factor of the clips' speed, at most")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     recipe = RECIPES[arguments.recipe](steps=arguments.steps)
@@ -52,13 +54,15 @@ def main() -> None:
     options = replace(
         recipe.train,
         peak=arguments.peak,
+        peak_of=arguments.peak_of,
         on_points=arguments.on_points,
         position=arguments.position,
         fast=recipe.train.fast if arguments.fast is None else arguments.fast,
         network=replace(recipe.train.network, **off),
     )
     level = (arguments.least_noise, recipe.pairs.level[1])
-    drawn = replace(recipe.pairs, level=level)
+    slow, fast = recipe.pairs.speed
+    drawn = replace(recipe.pairs, level=level, speed=(slow, arguments.fastest or fast))
     learned = set(motion.subject) - {
         *hanet_mocap.TEST,
         *hanet_mocap.VALIDATION,
@@ -68,7 +72,8 @@ def main() -> None:
         options,
         MocapPairs(motion=motion.of_subjects(learned), body=body, options=drawn),
         arguments.folder,
-        data=hashlib.sha256(arguments.motion.read_bytes()).hexdigest() + f" noise {level}",
+        data=hashlib.sha256(arguments.motion.read_bytes()).hexdigest()
+        + f" noise {level} speed {drawn.speed}",
         validate=make_validation(
             motion.of_subjects(hanet_mocap.VALIDATION), body, recipe.validation
         ),

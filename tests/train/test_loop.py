@@ -144,6 +144,37 @@ def test_velocity_term_counts_fast_joints_more():
     assert float(term(weighted, fast)) == pytest.approx(1.5 / 6)
 
 
+def test_peak_term_is_the_share_of_speed_lost_at_the_fastest_moments():
+    """Of 600 moments the fastest 12 are six of either joint, at twice the speed of the others."""
+    step = torch.ones(1, 300, 6)
+    step[..., [1, 2, 4, 5]] = 0.0
+    step[:, :6, 0] = step[:, 100:106, 3] = 2.0
+    clean = torch.cat([torch.zeros(1, 1, 6), step.cumsum(1)], 1)
+    none = options()
+
+    def term(factors, **changes):
+        final = clean * torch.tensor(factors).repeat_interleave(3)
+        option = replace(none, peak=1.0, **changes)
+        return float(
+            total_loss(option, final, final, clean) - total_loss(none, final, final, clean)
+        )
+
+    assert term([1.0, 1.0]) == pytest.approx(0.0, abs=1e-4)
+    assert term([0.8, 0.8]) == pytest.approx(0.2, abs=1e-3)
+    # What one joint loses the other wins, unless each counts by itself.
+    assert term([0.8, 1.2]) == pytest.approx(0.0, abs=1e-3)
+    assert term([0.8, 1.2], peak_of="joint") == pytest.approx(0.2, abs=1e-3)
+
+
+def test_position_term_is_the_error_of_placed_points():
+    clean, none = torch.zeros(1, 7, 6), options(on_points=True)
+    final = clean + 0.5
+    places = {"place": lambda x: 2 * x.unflatten(-1, (-1, 3))}
+    with_term = total_loss(replace(none, position=3.0), final, final, clean, **places)
+    without = total_loss(none, final, final, clean, **places)
+    assert float(with_term - without) == pytest.approx(3.0)
+
+
 def test_unknown_truth_counts_nowhere():
     clean, final = torch.zeros(1, 7, 6), torch.zeros(1, 7, 6)
     final[:, 2] = 9.0

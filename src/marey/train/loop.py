@@ -11,7 +11,7 @@ import time as clock
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -63,6 +63,8 @@ class TrainOptions:
     peak: float = 0.0
     """Weight of the share of speed that the fastest `PEAK_SHARE` of a batch lose along their true
     direction. Mean errors hardly notice it: to flatten a fast moment is the safest guess."""
+    peak_of: Literal["all", "joint"] = "all"
+    """Whether what one joint loses another may win, or every joint counts by itself."""
     start_from_input: bool = False
     """Whether the output layers start at zero, so that training begins with the interpolated input
     and not with noise of the network's own; the released code draws them as all others."""
@@ -216,19 +218,29 @@ def total_loss(
     loss = loss + options.velocity * error.mean()
     if not options.peak:
         return loss
-    return loss + options.peak * _lost_speed(final, clean, channels)
+    each = options.peak_of == "joint"
+    return loss + options.peak * _lost_speed(final, clean, channels, each=each)
 
 
 def _lost_speed(
-    final: Float[Tensor, "B L C"], clean: Float[Tensor, "B L C"], joint_channels: int
+    final: Float[Tensor, "B L C"],
+    clean: Float[Tensor, "B L C"],
+    joint_channels: int,
+    *,
+    each: bool,
 ) -> Float[Tensor, ""]:
     """Return the share of speed lost (or won, likewise) at the fastest moments of the batch."""
     ours, theirs = (
-        x.diff(dim=1).nan_to_num().unflatten(-1, (-1, joint_channels)).flatten(0, 2)
-        for x in (final, clean)
+        x.diff(dim=1).nan_to_num().unflatten(-1, (-1, joint_channels)) for x in (final, clean)
     )
+    num_joints = ours.shape[-2]
+    ours, theirs = ours.flatten(0, 2), theirs.flatten(0, 2)
     speed = theirs.norm(dim=-1)
     fastest = speed.topk(max(round(PEAK_SHARE * len(speed)), 1)).indices
     ours, theirs, speed = ours[fastest], theirs[fastest], speed[fastest]
-    along = (ours * theirs).sum(-1) / speed.clamp_min(1e-9)
-    return (speed - along).sum().abs() / speed.sum().clamp_min(1e-9)
+    lost = speed - (ours * theirs).sum(-1) / speed.clamp_min(1e-9)
+    if each:
+        lost = lost.new_zeros(num_joints).index_add(0, fastest % num_joints, lost)
+    else:
+        lost = lost.sum()
+    return lost.abs().sum() / speed.sum().clamp_min(1e-9)
