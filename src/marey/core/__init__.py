@@ -6,6 +6,7 @@ from marey.core.clip import Clip as Clip
 from marey.core.keypoints import Keypoints2D as Keypoints2D
 from marey.core.keypoints import Keypoints3D as Keypoints3D
 from marey.core.motion import BodyMotion as BodyMotion
+from marey.core.motion import BodyTouch as BodyTouch
 from marey.core.motion import Rig as Rig
 from marey.core.skeleton import Skeleton as Skeleton
 from marey.core.skeleton import convert_keypoints as convert_keypoints

@@ -15,7 +15,7 @@ from marey.core.cameras import Cameras
 from marey.core.clip import Clip
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.keypoints import Keypoints2D, Keypoints3D
-from marey.core.motion import BodyMotion, Rig
+from marey.core.motion import BodyMotion, Rig, join_touches
 from marey.core.tracks import Tracks
 
 
@@ -130,6 +130,7 @@ def stack_motions(people: list[Person], time: Float[np.ndarray, "T"]) -> BodyMot
         confidence[row, span] = block.confidence[0]
         if block.contact is not None and block.contact_names == first.contact_names:
             contact[row, span] = block.contact[0]
+    touched = [(p.start, touch) for p in people if (touch := _motion(p).touch) is not None]
     return replace(
         first,
         people=tuple(person.name for person in people),
@@ -139,6 +140,7 @@ def stack_motions(people: list[Person], time: Float[np.ndarray, "T"]) -> BodyMot
         R_parent_joint=pose,
         confidence=confidence,
         contact=contact if first.contact is not None else None,
+        touch=join_touches(touched) if len(touched) == len(people) else None,
     )
 
 

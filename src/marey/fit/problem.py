@@ -13,6 +13,7 @@ from marey.fit.chain import Chain, Placed, Pose, exp_so3
 from marey.fit.costs import PointAnchor, RelativePoints, Reprojection, RotationPrior
 from marey.fit.forces import Forces, add_up
 from marey.fit.ground import Floor, FootContact
+from marey.fit.hold import PointHold
 from marey.fit.learned_prior import LearnedPrior
 from marey.fit.limb_costs import LimbLength, LimbShape, LimbSymmetry
 from marey.fit.penetration import SelfPenetration
@@ -26,6 +27,7 @@ PointCost = (
     | ViewReprojection
     | RelativePoints
     | PointAnchor
+    | PointHold
     | FootContact
     | Floor
     | LimbLength

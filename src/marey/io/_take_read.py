@@ -14,7 +14,7 @@ from marey.core.cameras import CameraModel, Cameras
 from marey.core.clip import Clip
 from marey.core.errors import FormatError, InputError
 from marey.core.keypoints import Frame, Keypoints2D, Keypoints3D
-from marey.core.motion import BodyMotion, Rig
+from marey.core.motion import BodyMotion, BodyTouch, Rig
 from marey.core.skeleton import Skeleton, list_skeletons, load_skeleton
 from marey.core.take import Person, Take
 from marey.core.tracks import Track, Tracks
@@ -22,6 +22,7 @@ from marey.io._npy import DTYPES
 from marey.io._take_files import FileReader, describe_source
 
 Table = dict[str, Any]
+_TOUCH_COLUMNS = 5
 
 
 @contextmanager
@@ -144,6 +145,27 @@ class PartsReader:
             confidence=self._open(table, "confidence"),
             contact=self._open(table, "contact") if "contact" in table else None,
             contact_names=tuple(_text(name) for name in table.get("contact_names", ())),
+            touch=self._read_touch(table["touch"], len(span)) if "touch" in table else None,
+        )
+
+    def _read_touch(self, table: Table, num_frames: int) -> BodyTouch:
+        parts, others = (tuple(_text(name) for name in table[key]) for key in ("parts", "others"))
+        rows = self._files.open_array(table["rows"])
+        if rows.ndim != 2 or rows.shape[1] != _TOUCH_COLUMNS or not np.isfinite(rows).all():
+            raise FormatError("a table of touches is damaged; copy the take again")
+        whole = rows[:, :4].astype(np.int64)
+        limits = np.array([num_frames, len(parts), len(others), len(parts)])
+        if ((whole < 0) | (whole >= limits)).any():
+            raise FormatError("a table of touches names frames or parts that are not there")
+        return BodyTouch(
+            parts=parts,
+            others=others,
+            person=np.zeros(len(rows), np.int64),
+            frame=whole[:, 0],
+            part=whole[:, 1],
+            other=whole[:, 2],
+            other_part=whole[:, 3],
+            gap=rows[:, 4].astype(np.float32),
         )
 
     def _read_time(self, table: Table, span: Float[np.ndarray, "L"]) -> Float[np.ndarray, "L"]:

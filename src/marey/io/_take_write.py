@@ -10,7 +10,7 @@ from jaxtyping import Float
 from marey.core.cameras import Cameras
 from marey.core.clip import Clip
 from marey.core.keypoints import Keypoints2D, Keypoints3D
-from marey.core.motion import BodyMotion, Rig
+from marey.core.motion import BodyMotion, BodyTouch, Rig
 from marey.core.skeleton import Skeleton
 from marey.core.take import Person, Take
 from marey.core.tracks import Track, Tracks
@@ -177,7 +177,18 @@ class PeopleWriter:
                 table[part] = self._files.add_array(f"{prefix}.{part}.npy", array[0])
         if motion.contact_names:
             table["contact_names"] = motion.contact_names
+        if motion.touch is not None:
+            table["touch"] = self._write_touch(motion.touch, prefix)
         return table
+
+    def _write_touch(self, touch: BodyTouch, prefix: str) -> Table:
+        columns = (touch.frame, touch.part, touch.other, touch.other_part, touch.gap)
+        rows = np.stack([np.asarray(column, np.float64) for column in columns], 1)
+        return {
+            "parts": touch.parts,
+            "others": touch.others,
+            "rows": self._files.add_array(f"{prefix}.touch.npy", rows, dtype="float64"),
+        }
 
     def _write_time(
         self, block: Keypoints2D | Keypoints3D | BodyMotion, prefix: str, person: Person

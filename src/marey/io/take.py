@@ -13,6 +13,7 @@ position and 0 in confidence. A take `name.take/` holds::
     people/<person>/motion.R_parent_joint.npy    (L J 4)
     people/<person>/motion.shape.npy             (S)
     people/<person>/motion.confidence.npy        (L), and .contact.npy (L G)
+    people/<person>/motion.touch.npy             (R 5) frame, part, other, the other's part, gap
     run.json        timings and host facts, and nothing else holds any
 
 L counts the frames of the person's span, which starts at frame `start` of the clock. Arrays are

@@ -157,6 +157,9 @@ def _person_of_motion(motion: BodyMotion, row: int, span: slice) -> Person:
         R_parent_joint=motion.R_parent_joint[one, span],
         confidence=motion.confidence[one, span],
         contact=None if motion.contact is None else motion.contact[one, span],
+        touch=None
+        if motion.touch is None
+        else motion.touch.of_person(row, start=span.start, stop=span.stop),
     )
     length = span.stop - span.start
     return Person(name=motion.people[row], start=span.start, num_frames=length, motion=own)
