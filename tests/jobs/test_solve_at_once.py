@@ -37,7 +37,12 @@ def folder(tmp_path) -> Path:
 
 
 def run(
-    folder: Path, solve: Solves, *, fov: float = 50.0, overwrite: bool = False
+    folder: Path,
+    solve: Solves,
+    *,
+    fov: float = 50.0,
+    overwrite: bool = False,
+    resumes: bool = False,
 ) -> tuple[SolvedTake, list[str]]:
     notes: list[str] = []
     done = solve_at_once.solve_at_once(
@@ -49,6 +54,7 @@ def run(
         overwrite=overwrite,
         progress=silent,
         note=notes.append,
+        resumes=resumes,
     )
     return done, notes
 
@@ -94,6 +100,18 @@ def test_other_settings_or_files_are_another_run(interrupted):
     (interrupted / "keypoints.json").write_text("[]")
     with pytest.raises(OutputExistsError, match=r"one\.take exists already"):
         run(interrupted, Solves())
+
+
+def test_a_solve_that_resumes_finds_its_workspace_again(folder):
+    with pytest.raises(KeyboardInterrupt, match=r"is kept in .*one\.take\.part"):
+        run(folder, Solves(KeyboardInterrupt()), resumes=True)
+    assert names(folder) == ["keypoints.json", "one.take.part"]
+    with pytest.raises(NothingFoundError):
+        run(folder, Solves(NothingFoundError("nobody")), resumes=True)
+    assert names(folder) == ["keypoints.json"]
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, Solves(KeyboardInterrupt()))
+    assert names(folder) == ["keypoints.json"]
 
 
 def test_a_take_that_is_yet_to_be_replaced_is_not_the_runs_own(folder, monkeypatch):
