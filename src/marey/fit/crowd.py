@@ -94,8 +94,8 @@ class Crowd:
         self.skin: Skin = make_skin(body, part.chain)
         self.columns = [body.joint_names.index(name) - 1 for name in part.chain.joints[1:]]
         self.shape = torch.from_numpy(np.asarray(motion.shape, np.float64))
-        self.touching: dict[tuple[int, int], Bool[np.ndarray, T]] = {}
-        self.depth: dict[tuple[int, int], Float[np.ndarray, T]] = {}
+        self.touching: dict[tuple[int, int], np.ndarray] = {}
+        self.depth: dict[tuple[int, int], np.ndarray] = {}
         self.chains: list[Chain] = []
         self.capsules: list[Capsules] = []
         self.poses: list[Pose] = []
