@@ -18,6 +18,7 @@ from marey.arguments import parse
 from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
 from marey.jobs import commands
+from marey.jobs.calibrate_commands import CalibrateTask, calibrate
 from marey.jobs.dataset_commands import CorpusChoices, export_corpus_of, write_sheet_of
 from marey.jobs.keypoint_networks import choose_network, name_network
 from marey.jobs.last_words import explain_error, explain_interrupt
@@ -276,6 +277,74 @@ class Train:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Calibrate:
+    """Find where cameras stand, from the people in their videos; or from a board, or the scene.
+
+    Example: marey calibrate cam1.mp4 cam2.mp4 cam3.mp4 --height 1.68 -o calib.toml
+
+    Example: marey calibrate cam1.mp4 cam2.mp4 --refine calib.toml -o better.toml
+
+    Example: marey calibrate --board charuco:7x5:0.04:0.03 cam1/ cam2.mp4 -o calib.toml
+    """
+
+    sources: Annotated[
+        tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="VIDEO ...")
+    ] = ()
+    """A video per camera, of people who walk through the scene; for --board videos or folders of
+    pictures of the board, one per camera."""
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("calib.toml")
+    """The calibration to write: .toml (Pose2Sim, Anipose, Caliscope), or a folder .colmap,
+    .easymocap or .opencv. A page of the same name (.html) shows how good it is."""
+    height: float | None = None
+    """How tall the person is who is seen most, from sole to crown, m."""
+    length: tuple[str, str, float] | None = None
+    """Instead: two keypoints of theirs and how far they are apart, m: left_knee left_ankle 0.41."""
+    lenses: Path | None = None
+    """A calibration whose lenses are right; where cameras stand in it does not matter."""
+    fov: float | None = None
+    """Field of view along the longer side, degrees, to begin with where lenses are not known (53
+    unless said); the focal length is then found too."""
+    refine: Path | None = None
+    """A calibration to adjust to what the people show."""
+    board: str | None = None
+    """A printed board: charuco:COLUMNSxROWS:SQUARE:MARKER[:DICTIONARY] or
+    chessboard:COLUMNSxROWS:SQUARE, squares counted, sizes in m."""
+    sfm: bool = False
+    """Structure from motion of the scene itself (needs: pip install "marey[sfm]")."""
+    fisheye: bool = False
+    """The lenses are fisheye lenses (with --board or --sfm)."""
+    no_sync: bool = False
+    """Trust the clocks of the videos."""
+    start: str | None = None
+    """First moment of the videos to use: seconds or mm:ss."""
+    end: str | None = None
+    """Moment at which to stop, in the same way."""
+    every: int = 1
+    """Take each frame (1), every other one (2), and so on."""
+    talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
+
+    def run(self) -> None:
+        """Run the command."""
+        task = CalibrateTask(
+            sources=self.sources,
+            output=self.output,
+            height=self.height,
+            length=self.length,
+            lenses=self.lenses,
+            fov=self.fov,
+            refine=self.refine,
+            board=self.board,
+            sfm=self.sfm,
+            fisheye=self.fisheye,
+            sync=not self.no_sync,
+            start=self.start,
+            end=self.end,
+            every=self.every,
+        )
+        calibrate(task, talk=self.talk)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Write a page about a take: pictures, how good it seems, what to look at; one HTML file.
 
@@ -450,6 +519,7 @@ Command = (
     | Annotated[Convert, tyro.conf.subcommand("convert", prefix_name=False)]
     | Annotated[Refine, tyro.conf.subcommand("refine", prefix_name=False)]
     | Annotated[Train, tyro.conf.subcommand("train", prefix_name=False)]
+    | Annotated[Calibrate, tyro.conf.subcommand("calibrate", prefix_name=False)]
     | Annotated[Report, tyro.conf.subcommand("report", prefix_name=False)]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate", prefix_name=False)]
     | Annotated[Dataset, tyro.conf.subcommand("dataset", prefix_name=False)]
@@ -465,6 +535,7 @@ COMMANDS = (
     "import",
     "convert",
     "refine",
+    "calibrate",
     "report",
     "evaluate",
     "dataset",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from marey.capture.board import Board, calibrate_lens
+from marey.capture.board import Board, BoardFinder, BoardView, calibrate_lens
 from marey.core.errors import InputError, NothingFoundError
 
 FOCAL, CENTRE, SIZE = 800.0, np.array([330.0, 236.0]), (640, 480)
@@ -55,7 +55,7 @@ def film(board: Board, count: int = 8) -> list[np.ndarray]:
 @pytest.mark.parametrize("board", [Board(), Board(kind="chessboard", columns=8, rows=6)])
 def test_a_lens_from_a_drawn_board(board: Board):
     board = replace(board, square=0.035, marker=0.026)
-    lens = calibrate_lens(film(board), board)
+    lens = calibrate_lens(find(film(board), board), SIZE)
     assert lens.num_pictures >= 6
     assert lens.error_px < 0.5
     assert lens.K[[0, 1], [0, 1]] == pytest.approx([FOCAL, FOCAL], rel=0.01)
@@ -65,12 +65,36 @@ def test_a_lens_from_a_drawn_board(board: Board):
     assert abs(0.3 * FOCAL * (k1 * 0.3**2 + k2 * 0.3**4)) < 2.0
 
 
+def find(pictures: list[np.ndarray], board: Board) -> list[BoardView]:
+    finder = BoardFinder(board)
+    found = [finder.find(picture, moment) for moment, picture in enumerate(pictures)]
+    return [view for view in found if view is not None]
+
+
 def test_no_board_and_no_sense():
     white = [np.full((480, 640, 3), 255, np.uint8)] * 5
+    assert not find(white, Board())
     with pytest.raises(NothingFoundError, match="0 pictures"):
-        calibrate_lens(white, Board())
-    with pytest.raises(InputError, match="one size"):
-        calibrate_lens([white[0], white[0][:100]], Board())
+        calibrate_lens([], SIZE)
     for board in (Board(columns=1), Board(dictionary="DICT_OF_NOTHING"), Board(marker=0.05)):
         with pytest.raises(InputError):
-            calibrate_lens(white, board)
+            BoardFinder(board)
+
+
+def test_one_pose_of_the_board_is_refused_or_poor():
+    """A board that only ever stands square to the camera does not tell the focal length."""
+    board = Board(kind="chessboard", columns=8, rows=6, square=0.035)
+    flat = BoardView(
+        board=np.stack(
+            [*np.meshgrid(np.arange(7.0), np.arange(5.0)), np.zeros((5, 7))], -1
+        ).reshape(-1, 3)
+        * board.square,
+        image=np.stack(np.meshgrid(np.arange(7.0), np.arange(5.0)), -1).reshape(-1, 2) * 50 + 100,
+        moment=0,
+    )
+    try:
+        lens = calibrate_lens([flat] * 6, SIZE, fisheye=True)
+    except NothingFoundError as error:
+        assert "more sides" in str(error)
+    else:
+        assert np.isfinite(lens.K).all()

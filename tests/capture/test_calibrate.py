@@ -71,10 +71,10 @@ def test_without_noise_a_ring_comes_out_exactly():
     assert apart < 0.002
     assert scale == pytest.approx(1, abs=0.003)
     assert found.error_px.max() < 0.05
-    # The world stands upright on the floor; it is known from which way a walker leans.
+    # The world stands upright on the floor, to three degrees after two seconds of a walk.
     _, centre = centres_of(found.cameras)
     assert found.up_known
-    assert centre[:, 2] == pytest.approx(1.4, abs=0.15)
+    assert centre[:, 2] == pytest.approx(1.4, abs=0.3)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ from marey.core.errors import InputError, NothingFoundError
 
 _MIN_CONFIDENCE = 0.5
 _MOST_POINTS = 4000
+_AGREE = 0.01
 _ROUNDS = 3
 _FEWEST_TO_JUDGE, _LEAST_SHARE = 30, 0.2
 _MEDIAN = 0.85
@@ -58,6 +59,47 @@ class Calibrated:
     """Whether the skeleton has what says where up is, or the given world has it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Keypoints that calibrate."""
+
+    ray: Float[np.ndarray, "C P 2"]
+    score: Float[np.ndarray, "C P"]
+    """0 where not to be used."""
+    keypoint: Int[np.ndarray, "P"]
+    per_pixel: Float[np.ndarray, "C"]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Cameras as they stand to each other."""
+
+    cameras: Cameras
+    """In units of no meaning, in the axes of the first."""
+    bundle: Bundle
+    targets: Targets
+    kept: Int[np.ndarray, "kept"]
+    """Targets that the bundle's points are of."""
+
+    @property
+    def error_px(self) -> Float[np.ndarray, "C"]:
+        """Median distance of target keypoints from where their points project, per view."""
+        off = np.linalg.norm(residuals(self.bundle, self.targets.ray[:, self.kept]), axis=-1)
+        off = off / self.targets.per_pixel[:, None]
+        seen = self.targets.score[:, self.kept] > 0
+        return np.array(
+            [np.median(o[s]) if s.any() else np.nan for o, s in zip(off, seen, strict=True)]
+        )
+
+    @property
+    def agreeing(self) -> float:
+        """Share of the targets' images that lie where they should, within a hundredth on z = 1."""
+        off = np.linalg.norm(residuals(self.bundle, self.targets.ray[:, self.kept]), axis=-1)
+        seen = self.targets.score > 0
+        good = (off < _AGREE) & seen[:, self.kept]
+        return float(good.sum() / max(seen.sum(), 1))
+
+
 def calibrate_from_people(
     keypoints: Keypoints2D,
     cameras: Cameras,
@@ -85,17 +127,50 @@ def calibrate_from_people(
         NothingFoundError: If a camera shares too little with the others.
     """
     size = KnownSize(height=height, length=length)
-    _check(keypoints, cameras)
     check_size(size, keypoints.skeleton.keypoints)
+    return bring_to_world(place_by_people(keypoints, cameras, focal=focal), keypoints, size, body)
+
+
+def place_by_people(keypoints: Keypoints2D, cameras: Cameras, *, focal: Focal = "known") -> Placed:
+    """Find how cameras stand to each other, in units of no meaning.
+
+    Args:
+        keypoints: As for `calibrate_from_people`.
+        cameras: Their lenses.
+        focal: Whether focal lengths are known.
+
+    Raises:
+        InputError: If keypoints and cameras do not fit together.
+        NothingFoundError: If a camera shares too little with the others.
+    """
+    _check(keypoints, cameras)
     targets = _choose_targets(keypoints, cameras)
     bundle, kept = _adjust(place_cameras(targets.ray, targets.score), targets, focal)
     found = _zoom(_with_poses(cameras, bundle.R, bundle.t), bundle.zoom)
+    return Placed(found, bundle, targets, kept)
+
+
+def bring_to_world(
+    placed: Placed, keypoints: Keypoints2D, size: KnownSize, body: Body | None = None
+) -> Calibrated:
+    """Give cameras that are placed their size, and a world that stands upright on the floor.
+
+    Args:
+        placed: From `place_by_people`.
+        keypoints: What it was made of.
+        size: Of the first person.
+        body: As for `calibrate_from_people`.
+
+    Raises:
+        NothingFoundError: If nothing of known size is seen by two cameras.
+    """
+    found, bundle = placed.cameras, placed.bundle
     points = triangulate_keypoints(keypoints, found).keypoints.position.astype(np.float64)
     scale = find_scale(body or load_body(), keypoints, found, points[0], size)
     R_new, shift, known = find_upright(scale * points, keypoints.skeleton)
     R = bundle.R @ R_new.T
     found = _with_poses(found, R, scale * bundle.t - R @ shift)
-    return _judge(keypoints, found, targets, bundle, kept, known)
+    return _judge(keypoints, found, placed, known)
 
 
 def refine_calibration(
@@ -133,22 +208,12 @@ def refine_calibration(
     bundle, kept = _adjust(bundle, targets, focal)
     R, t = _carry_back(bundle, cameras)
     found = _zoom(_with_poses(cameras, R, t), bundle.zoom)
+    placed = Placed(found, bundle, targets, kept)
     if (height, length) != (None, None):
         points = triangulate_keypoints(keypoints, found).keypoints.position.astype(np.float64)
         scale = find_scale(body or load_body(), keypoints, found, points[0], size)
         found = scale_cameras(found, scale)
-    return _judge(keypoints, found, targets, bundle, kept, known=True)
-
-
-@dataclass(frozen=True, slots=True)
-class _Targets:
-    """Keypoints that calibrate."""
-
-    ray: Float[np.ndarray, "C P 2"]
-    score: Float[np.ndarray, "C P"]
-    """0 where not to be used."""
-    keypoint: Int[np.ndarray, "P"]
-    per_pixel: Float[np.ndarray, "C"]
+    return _judge(keypoints, found, placed, known=True)
 
 
 def _check(keypoints: Keypoints2D, cameras: Cameras) -> None:
@@ -163,7 +228,7 @@ def _check(keypoints: Keypoints2D, cameras: Cameras) -> None:
         raise InputError("cameras that move are not calibrated by people; leave them out")
 
 
-def _choose_targets(keypoints: Keypoints2D, cameras: Cameras) -> _Targets:
+def _choose_targets(keypoints: Keypoints2D, cameras: Cameras) -> Targets:
     """Take whole frames, evenly over the recording, as many as fit."""
     names = keypoints.skeleton.keypoints
     rows = [row for row, name in enumerate(names) if name.endswith(_BODY)]
@@ -180,10 +245,10 @@ def _choose_targets(keypoints: Keypoints2D, cameras: Cameras) -> _Targets:
     keypoint = np.broadcast_to(rows, score.shape[1:]).reshape(-1)
     score = score.reshape(num, -1)
     twice = (score > 0).sum(0) >= 2
-    return _Targets(ray[:, twice], score[:, twice], keypoint[twice], per_pixel)
+    return Targets(ray[:, twice], score[:, twice], keypoint[twice], per_pixel)
 
 
-def _adjust(bundle: Bundle, targets: _Targets, focal: Focal) -> tuple[Bundle, np.ndarray]:
+def _adjust(bundle: Bundle, targets: Targets, focal: Focal) -> tuple[Bundle, np.ndarray]:
     """Adjust, with the spread of errors judged anew each time; return who is left of the points.
 
     Detectors are off by a share of a person's size, by more at hips than at eyes: a spread in space
@@ -249,22 +314,13 @@ def _carry_back(
     return R, -np.einsum("cij,cj->ci", R, centre)
 
 
-def _judge(
-    keypoints: Keypoints2D,
-    found: Cameras,
-    targets: _Targets,
-    bundle: Bundle,
-    kept: Int[np.ndarray, "kept"],
-    known: bool,
-) -> Calibrated:
-    off = np.linalg.norm(residuals(bundle, targets.ray[:, kept]), axis=-1)
-    off = np.where(targets.score[:, kept] > 0, off / targets.per_pixel[:, None], np.nan)
+def _judge(keypoints: Keypoints2D, found: Cameras, placed: Placed, known: bool) -> Calibrated:
     triangulated = triangulate_keypoints(keypoints, found)
     return Calibrated(
         cameras=found,
         quality=judge_views(keypoints, triangulated, found),
         triangulated=triangulated,
-        error_px=np.array([np.nanmedian(view) for view in off]),
-        num_points=len(kept),
+        error_px=placed.error_px,
+        num_points=len(placed.kept),
         up_known=known,
     )

@@ -1,15 +1,16 @@
 """Camera calibrations as COLMAP's models: folders of `cameras`, `images`, `points3D`, .txt or .bin.
 
 An image stands for its camera: named `CAMERA/00001.jpg` it is of camera CAMERA, else the file's
-stem names the camera; the first image of a camera counts, for cameras that stand still. Pixels are
-counted as here. A model has a unit and axes of its own: a `scale.npy` beside it, a similarity from
-the metric, upright world into COLMAP's (EgoHumans, Harmony4D: `colmap/workplace`), is applied.
-Binary models are of little-endian numbers. Points in space are skipped, and none are written.
+stem names the camera; the first image of a camera counts, for cameras that stand still (those that
+move: `colmap_images`). Pixels are counted as here. A model has a unit and axes of its own: a
+`scale.npy` beside it, a similarity from the metric, upright world into COLMAP's (EgoHumans,
+Harmony4D: `colmap/workplace`), is applied. Binary models are of little-endian numbers. Points in
+space are skipped, and none are written.
 """
 
 import struct
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,9 +52,22 @@ class _Lens:
 
 @dataclass(frozen=True, slots=True)
 class _Image:
+    """One image of a model."""
+
     name: str
     lens: int
     pose: Float[np.ndarray, "7"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model's files, with its own numbers and axes."""
+
+    path: Path
+    lenses: Mapping[int, _Lens]
+    images: tuple[_Image, ...]
+    similarity: Float[np.ndarray, "4 4"]
+    """From the metric world to the model's."""
 
 
 def read_colmap(folder: str | Path) -> Cameras:
@@ -65,6 +79,26 @@ def read_colmap(folder: str | Path) -> Cameras:
     Raises:
         InputError: If there is no model.
         FormatError: If it is damaged, or of a lens that is not known here.
+    """
+    model = read_model(folder)
+    chosen: dict[str, _Image] = {}
+    for image in sorted(model.images, key=lambda image: image.name):
+        chosen.setdefault(_name_camera(image.name), image)
+    return collect_cameras(
+        model.path,
+        [
+            lambda n=name, i=image: _to_camera(n, i, model.lenses[i.lens], model.similarity)
+            for name, image in sorted(chosen.items())
+        ],
+    )
+
+
+def read_model(folder: str | Path) -> Model:
+    """Read a COLMAP model as it stands.
+
+    Raises:
+        InputError: If there is no model.
+        FormatError: If it is damaged.
     """
     folder = Path(folder)
     binary = (folder / "cameras.bin").is_file()
@@ -81,17 +115,7 @@ def read_colmap(folder: str | Path) -> Cameras:
         if isinstance(error, InputError):
             raise
         raise FormatError(f"{folder} is not a sound COLMAP model: {error}") from error
-    chosen: dict[str, _Image] = {}
-    for image in sorted(images, key=lambda image: image.name):
-        chosen.setdefault(_name_camera(image.name), image)
-    similarity = _read_similarity(folder / "scale.npy")
-    return collect_cameras(
-        files[0],
-        [
-            lambda n=name, i=image: _to_camera(n, i, lenses[i.lens], similarity)
-            for name, image in sorted(chosen.items())
-        ],
-    )
+    return Model(files[0], lenses, tuple(images), _read_similarity(folder / "scale.npy"))
 
 
 def write_colmap(
@@ -100,9 +124,10 @@ def write_colmap(
     *,
     binary: bool = False,
     similarity: Float[np.ndarray, "4 4"] | None = None,
+    frames: Sequence[int] | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write static cameras as a COLMAP model without points.
+    """Write cameras as a COLMAP model without points: an image each, of moving ones one per frame.
 
     Args:
         cameras: The cameras.
@@ -110,18 +135,21 @@ def write_colmap(
         binary: Whether to write .bin and not .txt.
         similarity: From the cameras' world to COLMAP's; written as `scale.npy`, with poses in
             COLMAP's world, as EgoHumans and Harmony4D have it.
+        frames: Numbers of the frames in images' names; 1, 2, ... if None.
         overwrite: Whether an existing folder may be replaced.
 
     Raises:
-        InputError: If the cameras move or the place cannot be written.
+        InputError: If the place cannot be written.
         OutputExistsError: If the folder exists and `overwrite` is off.
     """
-    pairs = [_from_camera(camera, similarity) for camera in list_cameras(cameras)]
-    lenses = [pair[0] for pair in pairs]
-    images = [
-        _Image(f"{name}/00001.jpg", row, pose)
-        for row, (name, (_, pose)) in enumerate(zip(cameras.names, pairs, strict=True), start=1)
-    ]
+    lenses, images = [], []
+    for row, name in enumerate(cameras.names):
+        moments = _find_moments(cameras, row)
+        lenses.append(_from_camera(_at_moment(cameras, row, moments[0]), similarity)[0])
+        for moment in moments:
+            pose = _from_camera(_at_moment(cameras, row, moment), similarity)[1]
+            number = moment + 1 if frames is None else int(frames[moment])
+            images.append(_Image(f"{name}/{number:05d}.jpg", row + 1, pose))
     with atomic_folder(folder, overwrite=overwrite) as place:
         if binary:
             (place / "cameras.bin").write_bytes(_pack_lenses(lenses))
@@ -136,6 +164,7 @@ def write_colmap(
 
 
 def _name_camera(image: str) -> str:
+    """Return the name of the camera that took an image."""
     parts = image.replace("\\", "/").split("/")
     return parts[0] if len(parts) > 1 else Path(parts[0]).stem
 
@@ -143,6 +172,11 @@ def _name_camera(image: str) -> str:
 def _to_camera(
     name: str, image: _Image, lens: _Lens, similarity: Float[np.ndarray, "4 4"]
 ) -> OneCamera:
+    """Return an image as a camera in the metric world.
+
+    Raises:
+        ValueError: If its numbers make no sense.
+    """
     K, bends = _spread_parameters(lens)
     # Our readers' helper takes OpenCV's pixels, COLMAP's are ours already.
     K[:2, 2] -= 0.5
@@ -188,6 +222,31 @@ def _from_camera(
         t = scale * t - R @ similarity[:3, 3]
     turn = Rotation.from_matrix(R).as_quat(canonical=True, scalar_first=True)
     return _Lens(model, camera.size, np.array(values)), np.concatenate([turn, t])
+
+
+def _at_moment(cameras: Cameras, row: int, moment: int) -> OneCamera:
+    return next(
+        list_cameras(
+            replace(
+                cameras,
+                names=cameras.names[row : row + 1],
+                K=cameras.K[row : row + 1],
+                distortion=cameras.distortion[row : row + 1],
+                T_cam_world=cameras.T_cam_world[row : row + 1, moment : moment + 1],
+                size=cameras.size[row : row + 1],
+                time_offset=cameras.time_offset[row : row + 1],
+            )
+        )
+    )
+
+
+def _find_moments(cameras: Cameras, row: int) -> list[int]:
+    """Return the frames a camera needs an image for: one if it stands still."""
+    known = np.flatnonzero(np.isfinite(cameras.T_cam_world[row]).all(-1))
+    if not len(known):
+        raise InputError(f"{cameras.names[row]} has no pose at all; leave it out")
+    still = np.ptp(cameras.T_cam_world[row, known], axis=0).max() == 0
+    return [int(known[0])] if still else known.tolist()
 
 
 def _read_similarity(path: Path) -> Float[np.ndarray, "4 4"]:
