@@ -87,20 +87,22 @@ def test_an_interrupted_run_goes_on_from_what_the_networks_said(
         journals = tmp_path / "views"
         solve_many(videos, tmp_path / "rig.toml", journals=journals, note=said.append, **more)
 
-    with pytest.raises(Stop):
-        run(progress=stop_late)
-    assert said == []
     asked: list[bytes] = []
     keep = Journal.keep
     monkeypatch.setattr(
         Journal, "keep", lambda self, key, answer: (asked.append(key), keep(self, key, answer))
     )
+    with pytest.raises(Stop):
+        run(progress=stop_late)
+    assert said == []
+    before = len(asked)
     # The same picture in two places is nobody in space.
     with pytest.raises(NothingFoundError, match="two cameras"):
         run()
     assert said[0] == "camera1.mp4: going on after frame 6 of the earlier run"
     assert "camera2.mp4: going on" in said[1]
-    assert 0 < len(asked) <= 4
+    # Two of twelve frames are left, and up to two whose answers were not written yet.
+    assert 0 < len(asked) - before < 0.5 * before
     # With other options nothing of it counts.
     said.clear()
     with pytest.raises(NothingFoundError):
