@@ -60,6 +60,7 @@ def evaluate_files(  # noqa: PLR0913
     """
     from marey.evaluate import compare, evaluate, get_protocol, read_metrics, write_metrics
     from marey.jobs.evaluation_page import render_evaluation
+    from marey.jobs.view_poses import find_sizes, read_views
 
     chosen = get_protocol(protocol).without(*without)
     folder = Path(folder)
@@ -73,10 +74,22 @@ def evaluate_files(  # noqa: PLR0913
     licensed = None if smpl_dir is None else Path(smpl_dir)
     # Read before anything is written: it may be what this result replaces.
     earlier = None if against is None else read_metrics(_metrics_of(Path(against)))
+    wanted = read_side(truth, unit=chosen.unit, bodies=licensed)
+    predicted = None
+    if chosen.pairing == "image":
+        predicted = read_views(
+            Path(predictions),
+            wanted,
+            format=format,
+            bodies=licensed,
+            sizes=find_sizes(Path(truth)),
+        )
+    if predicted is None:
+        predicted = read_side(predictions, unit=chosen.unit, format=format, bodies=licensed)
     measured = evaluate(
         chosen,
-        read_side(predictions, unit=chosen.unit, format=format, bodies=licensed),
-        read_side(truth, unit=chosen.unit, bodies=licensed),
+        predicted,
+        wanted,
         smpl_dir=licensed,
         allow_missing=allow_missing,
     )

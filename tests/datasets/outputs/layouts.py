@@ -162,6 +162,26 @@ def vibe_people(*, count: int = 49) -> dict[Any, Any]:
     return {1: person | ({"joints2d_img_coord": image} if count == 49 else {})}
 
 
+def person_lists() -> dict[str, Any]:
+    """What HMR2.0's network returns of each picture; nobody is in the first."""
+    matrices = POSE.as_matrix().reshape(NUM_FRAMES, 23, 3, 3).astype(np.float32)
+    return {
+        f"img/{t + 1:06d}.jpg": []
+        if t == 0
+        else [
+            {
+                "pred_smpl_params": {
+                    "global_orient": ROOT[t].as_matrix()[None].astype(np.float32),
+                    "body_pose": matrices[t],
+                    "betas": BETAS.astype(np.float32),
+                },
+                "pred_cam_t_full": PLACE[t].astype(np.float32),
+            }
+        ]
+        for t in range(NUM_FRAMES)
+    }
+
+
 def glamr_results() -> dict[str, Any]:
     """World = camera turned by 90 degrees and moved."""
     T = np.eye(4)
@@ -302,6 +322,7 @@ def write_all(folder: Path) -> dict[str, Path]:
         "gvhmr": folder / "gvhmr.pt",
         "glamr": write_pickle(glamr_results(), folder / "glamr.pkl"),
         "romp": write_romp(folder / "romp.npz"),
+        "person-lists": write_joblib(person_lists(), folder / "lists.pkl"),
         "vibe": write_joblib(vibe_people(), folder / "vibe.pkl"),
         "sam3d-body": write_json(as_json(frames), folder / "sam3d.json"),
         "mmpose": write_json(samples, folder / "mmpose.json"),

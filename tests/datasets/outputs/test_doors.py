@@ -41,7 +41,7 @@ def test_import(
     said = run(capsys, "import", files[name], "-o", tmp_path / "a.take")
     assert "frames" in said
     assert "30 frames per second, assumed" in said
-    assert ("rest pelvis" in said) == (name in ("wham", "gvhmr"))
+    assert ("rest pelvis" in said) == (name in ("wham", "gvhmr", "person-lists"))
     take = read_take(tmp_path / "a.take")
     assert take.people
     # Through what a take is written as, too.

@@ -483,6 +483,12 @@ def damage(good: bytes, path: Path, rounds: int, seed: int) -> None:
         attempt(path)
 
 
+def test_person_lists(files: dict[str, Path]) -> None:
+    take = read_output(files["person-lists"])
+    check_body(take, axes=CAMERA_TO_WORLD, position=made.PLACE)
+    assert (take.people[0].start, take.people[0].num_frames) == (1, made.NUM_FRAMES - 1)
+
+
 @pytest.mark.parametrize("name", [name for name, each in FORMATS.items() if each.recognise])
 def test_truncated_files(files: dict[str, Path], name: str, tmp_path: Path) -> None:
     good, path = files[name].read_bytes(), tmp_path / "a"
@@ -528,6 +534,7 @@ def documents() -> dict[str, Any]:
         "wham": made.wham_people(),
         "glamr": made.glamr_results(),
         "vibe": made.vibe_people(),
+        "person-lists": made.person_lists(),
         "romp": {"results": {f"{t}": made.romp_frame(t) for t in range(3)}},
         "gvhmr": {
             key: {k: v.numpy() for k, v in table.items()} if isinstance(table, dict) else table

@@ -16,6 +16,7 @@ from marey.datasets.outputs import (
     glamr,
     gvhmr,
     mmpose,
+    person_lists,
     phalp,
     romp,
     sam3d_body,
@@ -49,7 +50,10 @@ FORMATS: dict[str, Format] = {
     "glamr": Format("GLAMR results", glamr.read, glamr.recognise, _BODY),
     "glamr-camera": Format("GLAMR results", glamr.read_camera, None, _BODY),
     "romp": Format("ROMP or BEV results", romp.read, romp.recognise, _BODY),
-    "vibe": Format("VIBE, TCMR or GLoT results", vibe.read, vibe.recognise, _BODY),
+    "vibe": Format("VIBE, TCMR, GLoT or PARE results", vibe.read, vibe.recognise, _BODY),
+    "person-lists": Format(
+        "HMR2.0, Multi-HMR or BUDDI results", person_lists.read, person_lists.recognise, _BODY
+    ),
     "sam3d-body": Format("SAM 3D Body results", sam3d_body.read, sam3d_body.recognise, _IMAGE),
     "mmpose": Format("MMPose keypoints", mmpose.read, mmpose.recognise, _IMAGE),
     "alphapose": Format("AlphaPose keypoints", alphapose.read, alphapose.recognise, _IMAGE),
@@ -61,6 +65,10 @@ SAME_AS = {
     "4d-humans": "phalp",
     "tcmr": "vibe",
     "glot": "vibe",
+    "pare": "vibe",
+    "hmr2": "person-lists",
+    "multi-hmr": "person-lists",
+    "buddi": "person-lists",
     "bev": "romp",
     "videopose3d": "detectron2",
 }

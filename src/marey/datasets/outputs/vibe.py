@@ -1,4 +1,4 @@
-"""VIBE, TCMR and GLoT: `NAME_output.pkl`, by joblib: a dictionary of people.
+"""VIBE, TCMR, GLoT and PARE: `NAME_output.pkl`, by joblib: a dictionary of people.
 
 Read of each: `frame_ids` (T), `pose` (T, 72 rotation vectors), `betas` (T, 10), `pred_cam` (T, 3:
 s tx ty of the crop), `orig_cam` (T, 4: sx sy tx ty of the picture), `bboxes` (T, 4: centre, size,
@@ -8,6 +8,9 @@ The camera is weak-perspective, so depth means little. The translation is that o
 formula (systems.md, 2.6) for a focal length of 5000 px: (tx, ty, 2 * 5000 / (width * sx)), where
 the picture's width * sx is the crop's side * s; from these the picture's size follows too. The root
 is the pelvis joint (of 49 or 24 joints) + that translation. Joints stay in the camera's axes.
+
+PARE writes rotation matrices (T, 24, 3, 3) as `pose` and `smpl_joints2d` for the joints in the
+picture.
 
 Tried on files written in this layout (systems.md, 2.13); no real file is at hand.
 """
@@ -24,7 +27,7 @@ from marey.datasets._fields import get_array, get_dict, to_array
 from marey.datasets.outputs.cameras import central_K, level_camera
 from marey.datasets.outputs.gather import build_take
 from marey.datasets.outputs.people import FROM_CAMERA, Options, Points, Posed, Seen, name_person
-from marey.datasets.outputs.rotations import from_vectors
+from marey.datasets.outputs.rotations import from_matrices, from_vectors
 from marey.io._limits import MAX_SIDE_PX
 from marey.io._sightings import View
 
@@ -36,7 +39,7 @@ KEYS = {"pred_cam", "pose", "betas", "bboxes", "frame_ids"}
 
 
 def recognise(document: Any) -> bool:
-    """Tell whether a document is of VIBE, TCMR or GLoT."""
+    """Tell whether a document is of VIBE, TCMR, GLoT or PARE."""
     return isinstance(document, dict) and any(
         isinstance(person, dict) and set(person) >= KEYS for person in document.values()
     )
@@ -73,15 +76,17 @@ class _Person:
 
         frame = get_array(table, "frame_ids", path, (None,), within=name)
         self.name, self.frame, count = name, np.round(frame).astype(np.int64), len(frame)
-        self.pose = from_vectors(table.get("pose"), f"{name}.pose", path, count=24)
+        self.pose = _turns(table.get("pose"), f"{name}.pose", path)
         if len(self.pose) != count:
             raise FormatError(f"{path}: {name} has {count} frame_ids, but {len(self.pose)} poses")
         self.betas, self.box = array("betas", 10), array("bboxes", 4)
         self.place, self.size = _place(array("pred_cam", 3), self.box, table, path)
         self.joints = _joints(table, count, path)
         self.image = None
-        if table.get("joints2d_img_coord") is not None:
-            self.image = array("joints2d_img_coord", 49, None)[..., :2]
+        for key in ("joints2d_img_coord", "smpl_joints2d"):
+            if table.get(key) is not None:
+                self.image = array(key, 49, None)[..., :2]
+                break
 
     def to_seen(self) -> Seen:
         joints, pelvis, position = self.joints, None, self.place
@@ -105,6 +110,13 @@ class _Person:
             image=None if self.image is None else _points(self.image),
             box=np.concatenate([centre - half, centre + half], 1),
         )
+
+
+def _turns(value: Any, field: str, path: Path) -> Float[np.ndarray, "L 24 4"]:
+    """Return rotations that are written as vectors, or as matrices."""
+    if np.ndim(value) == 4:
+        return from_matrices(value, field, path, count=24)
+    return from_vectors(value, field, path, count=24)
 
 
 def _points(position: Float[np.ndarray, "L K D"]) -> Points:
