@@ -5,6 +5,7 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
+from marey.capture import _refine_rotations as rotations
 from marey.capture import refine as module
 from marey.capture._absent_points import complete_points
 from marey.capture.filters import filter_values
@@ -53,7 +54,8 @@ class Spy:
             return real(network, sequence, **how)
 
         monkeypatch.setattr(module, "_network", networks.__getitem__)
-        monkeypatch.setattr(module, "refine_sequence", watched)
+        for user in (module, rotations):
+            monkeypatch.setattr(user, "refine_sequence", watched)
 
 
 @pytest.fixture

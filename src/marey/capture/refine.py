@@ -12,13 +12,17 @@ from functools import cache
 from typing import Any, Literal, get_args
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from marey.assets import find_asset
-from marey.body.joint_rotations import to_local, to_world
-from marey.body.layouts import LAYOUTS, SMPLH
+from marey.body.layouts import LAYOUTS
 from marey.capture._absent_points import complete_points
+from marey.capture._refine_rotations import (
+    refine_in_world,
+    to_columns,
+    to_quaternions,
+    turn_to_world,
+)
 from marey.capture._trust import POINTS, ROTATIONS, find_trust
 from marey.capture.filters import (
     ROTATION_FILTERS,
@@ -28,12 +32,6 @@ from marey.capture.filters import (
 )
 from marey.core import BodyMotion, Keypoints3D
 from marey.core.errors import InputError
-from marey.geometry.rotation import (
-    matrix_to_quaternion,
-    matrix_to_rotation6d,
-    quaternion_to_matrix,
-    rotation6d_to_matrix,
-)
 from marey.models.hanet import HANet, RefineOptions, load_hanet, refine_sequence
 
 Method = Literal["none", "hanet", "one-euro", "savgol", "gaussian"]
@@ -120,7 +118,7 @@ def refine_motion(motion: BodyMotion, settings: RefineSettings | None = None) ->
         network = _network("hanet-rotations") if known else None
         turned, trust = np.empty_like(rotations), 1.0
         if network is not None:
-            parts = (_to_world(_to_columns(rotations[own, :known])) for own, _ in blocks)
+            parts = (turn_to_world(to_columns(rotations[own, :known])) for own, _ in blocks)
             trust = find_trust(parts, ROTATIONS)
             corrections.append(trust)
         for inner, outer in blocks:
@@ -215,43 +213,14 @@ def _refine_rotations(
     """Refine the first `known` rotations by the network and filter the others."""
     if not np.isfinite(quaternions).all(-1).any():
         return quaternions
-    columns = _to_columns(quaternions)
+    columns = to_columns(quaternions)
     smooth = columns.copy()
     if network is not None:
-        refined = _refine_in_world(columns[:, :known], network, rate, trust)
+        refined = refine_in_world(columns[:, :known], network, fps=_network_rate(rate), trust=trust)
         smooth[:, :known] = np.where(np.isfinite(refined), refined, columns[:, :known])
     options = settings.rotation_filters
     smooth[:, known:] = _filter(columns[:, known:], _filter_of(settings), rate, options)
-    matrix = rotation6d_to_matrix(torch.from_numpy(smooth), layout="interleaved")
-    result = matrix_to_quaternion(matrix).numpy()
-    # Of the two signs, the one the input had.
-    same = (result * quaternions).sum(-1, keepdims=True) < 0
-    result = np.where(same, -result, result)
-    missing = ~np.isfinite(quaternions).all(-1, keepdims=True)
-    return np.where(missing, np.nan, result).astype(quaternions.dtype)
-
-
-def _refine_in_world(
-    columns: Float[np.ndarray, "T J 6"], network: HANet, rate: float, trust: float
-) -> Float[np.ndarray, "T J 6"]:
-    """Refine rotations relative to parents by a network that knows them relative to the world.
-
-    There a joint's error is its own: relative to a parent that is refined less or more than the
-    joint, what is left of the parent's error would move the joint.
-    """
-    refined = refine_sequence(
-        network,
-        _to_world(columns),
-        fps=_network_rate(rate),
-        options=RefineOptions(trust=trust) if network.config.filter_bank else None,
-    ).position
-    world = rotation6d_to_matrix(torch.from_numpy(refined), layout="interleaved")
-    return matrix_to_rotation6d(to_local(world, SMPLH.parents), layout="interleaved").numpy()
-
-
-def _to_world(columns: Float[np.ndarray, "T J 6"]) -> Float[np.ndarray, "T J 6"]:
-    local = rotation6d_to_matrix(torch.from_numpy(columns), layout="interleaved")
-    return matrix_to_rotation6d(to_world(local, SMPLH.parents), layout="interleaved").numpy()
+    return to_quaternions(smooth, like=quaternions)
 
 
 def _percent(shares: list[float]) -> str:
@@ -265,11 +234,6 @@ def _blocks(length: int) -> Iterator[tuple[slice, slice]]:
     for start in range(0, length, _BLOCK):
         stop = min(start + _BLOCK, length)
         yield slice(start, stop), slice(max(start - _MARGIN, 0), min(stop + _MARGIN, length))
-
-
-def _to_columns(quaternions: Float[np.ndarray, "T K 4"]) -> Float[np.ndarray, "T K 6"]:
-    matrix = quaternion_to_matrix(torch.from_numpy(quaternions.astype(np.float64)))
-    return matrix_to_rotation6d(matrix, layout="interleaved").numpy()
 
 
 def _filter(
