@@ -123,7 +123,8 @@ def _carry_over(
         R_parent_joint=motion.R_parent_joint[row : row + 1],
         confidence=motion.confidence[row : row + 1],
     )
-    coefficients = np.array(shape or SHAPES[row])
+    coefficients = np.zeros(body.num_shape)
+    coefficients[: len(SHAPES[row])] = shape or SHAPES[row]
     return retarget_motion(alone, body, shape=coefficients).motion
 
 
