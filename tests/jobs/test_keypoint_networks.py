@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -13,7 +14,8 @@ from marey.jobs.journal import Journal
 from marey.jobs.keypoint_networks import choose_network, name_network
 from marey.jobs.options import SolveOptions
 from marey.jobs.recorded import record_estimator
-from marey.jobs.solve import open_landmarks
+from marey.jobs.solve import capture_options, open_landmarks
+from marey.jobs.stages import describe_people, find_changes
 from marey.models.protocols import takes_masks
 from marey.models.segpose import SegPoseEstimator, VitPoseEstimator
 from marey.models.segpose.weights import save_segpose
@@ -87,3 +89,28 @@ def test_an_outline_is_drawn_where_the_body_is():
     )
     assert drawn.shape == (200, 100) and set(np.unique(drawn)) == {0.0, 1.0}
     assert drawn[80, 50] == 1 and drawn[180, 50] == 0
+
+
+def test_masks_of_one_video_and_of_several(tmp_path):
+    for name in ("cam1", "cam2"):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / "1.png"), np.ones((4, 5), np.uint8))
+    one = capture_options(SolveOptions(masks=tmp_path / "cam1")).masks
+    assert one is not None and one.frames == (0,)
+    many = SolveOptions(masks=tmp_path)
+    assert capture_options(many, view="cam2").masks is not None
+    assert capture_options(many, view="cam3").masks is None
+    assert capture_options(SolveOptions()).masks is None
+    with pytest.raises(InputError, match="does not exist"):
+        capture_options(SolveOptions(masks=tmp_path / "absent"))
+
+
+def test_other_masks_make_another_run(tmp_path):
+    cv2.imwrite(str(tmp_path / "1.png"), np.ones((4, 5), np.uint8))
+    options = SolveOptions(masks=tmp_path)
+    before = describe_people(options)
+    assert "masks" not in describe_people(SolveOptions())
+    cv2.imwrite(str(tmp_path / "1.png"), np.zeros((4, 5), np.uint8))
+    assert find_changes({"people": before}, {"people": describe_people(options)}, "people") == [
+        "--masks"
+    ]

@@ -6,7 +6,7 @@ Frames stream through once and are never kept; what remains of a frame is a few 
 import time as clock
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +19,7 @@ from marey.body import Body
 from marey.capture.everyone import InMemory, find_world_of, fit_everyone
 from marey.capture.fit_body import FitOptions
 from marey.capture.followed import FollowedPerson, TrackOptions
+from marey.capture.masks_track import MaskedPeopleTracker
 from marey.capture.observe import PinholeView
 from marey.capture.people import name_people, to_person
 from marey.capture.place_in_world import to_world
@@ -28,6 +29,7 @@ from marey.capture.world import World
 from marey.core import Cameras, Clip, Person, Skeleton, Take, Tracks
 from marey.core.errors import NothingFoundError
 from marey.core.progress import Progress, silent
+from marey.io.masks import FrameMasks, MaskFolder, MaskTable
 from marey.io.video import Frame
 from marey.models.protocols import LandmarkEstimator, PersonDetector
 
@@ -40,6 +42,8 @@ class CaptureOptions:
     fit: FitOptions = field(default_factory=FitOptions)
     workers: int = 2
     """Threads for the networks."""
+    masks: MaskFolder | MaskTable | None = None
+    """Masks of the people, by frame of the file."""
 
 
 @dataclass(slots=True)
@@ -110,7 +114,7 @@ def find_people(
     """
     shots, cuts, times = ShotCutFinder(), [], array("d")
     with ThreadPoolExecutor(options.workers) as pool:
-        tracker = PeopleTracker(detector, estimator, pool, options.track, spill=spill)
+        tracker = _make_tracker(clip, detector, estimator, pool, options, spill)
         for count, frame in enumerate(frames):
             cut = shots.push(frame.image)
             if cut:
@@ -125,9 +129,28 @@ def find_people(
             f"{options.track.min_height:.0f} px tall, or give a stronger detector with --detector"
         )
     time = np.array(times, np.float64)
-    warnings = (*clip.warnings, *_miss_frames(clip, len(time)))
+    complaints = tracker.complain(followed, name_people(len(followed)))
+    warnings = (*clip.warnings, *_miss_frames(clip, len(time)), *complaints)
     clip = replace(clip, time=time, cuts=tuple(cuts), warnings=warnings)
     return Found(clip=clip, followed=followed, skeleton=estimator.skeleton)
+
+
+def _make_tracker(
+    clip: Clip,
+    detector: PersonDetector,
+    estimator: LandmarkEstimator,
+    pool: Executor,
+    options: CaptureOptions,
+    spill: Path | None,
+) -> PeopleTracker:
+    masks = options.masks
+    if masks is None:
+        return PeopleTracker(detector, estimator, pool, options.track, spill=spill)
+
+    def read(index: int) -> FrameMasks | None:
+        return masks.read(clip.first + index * clip.step, clip.size)
+
+    return MaskedPeopleTracker(detector, estimator, pool, options.track, masks=read, spill=spill)
 
 
 def _miss_frames(clip: Clip, num_seen: int) -> Iterator[str]:

@@ -16,7 +16,7 @@ finds newcomers, confirms, and brings the lost back. The rules, with their reaso
 - A shot cut ends every track.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future
 from pathlib import Path
 
@@ -110,6 +110,10 @@ class PeopleTracker:
             if person.results.num_seen < needed:
                 person.results.discard()
         return sorted(kept, key=lambda person: person.start)
+
+    def complain(self, kept: Sequence[FollowedPerson], names: Sequence[str]) -> tuple[str, ...]:
+        """Say what was odd, a sentence each, with the names of those who were kept."""
+        return ()
 
     @property
     def num_active(self) -> int:

@@ -21,6 +21,7 @@ class SolveOptions:
         detector: Your own person detector (ONNX) instead of the shipped one.
         detector_family: Which kind of network `detector` is.
         landmarks: Your own estimator (ONNX: RTMPose or DWPose; .pth: SegPose2D or ViTPose).
+        masks: Masks of the people: a folder of images or COCO's JSON (`marey.io.masks`).
         face: Whether to find 68 points of every face too (image only).
         detect_every: Frames between two runs of the person detector, at least 1.
         min_height: Smallest person to follow, px.
@@ -48,6 +49,10 @@ class SolveOptions:
     landmarks: Path | None = None
     """Your own estimator instead of the shipped one: RTMPose or DWPose (.onnx), SegPose2D or
     ViTPose (.pth)."""
+    masks: Path | None = None
+    """Masks of the people (of SAM or others): a folder of PNG per person, or of images in which
+    everyone has a colour, or COCO's .json, see docs/masks.md; of several cameras, a folder with one
+    of these for each video, named like it."""
     face: bool = False
     """Also find 68 points of every face, in the image (slower)."""
     detect_every: int = 6

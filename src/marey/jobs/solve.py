@@ -17,6 +17,7 @@ from marey.capture.refine import RefineSettings, refine_motion
 from marey.core import BodyMotion, Clip, Take
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
+from marey.io.masks import MaskFolder, MaskTable, open_masks
 from marey.io.video import probe_clip, read_frames, select_frames
 from marey.jobs.moments import parse_moment
 from marey.jobs.options import SolveOptions
@@ -131,11 +132,31 @@ def open_clip(video: str | Path, options: SolveOptions) -> Clip:
     return select_frames(probe_clip(video), start=start, end=end, every=options.every)
 
 
-def capture_options(options: SolveOptions) -> CaptureOptions:
-    """Return the options of the capture that the user's options ask for."""
+def capture_options(options: SolveOptions, *, view: str | None = None) -> CaptureOptions:
+    """Return the options of the capture that the user's options ask for.
+
+    Args:
+        options: The user's.
+        view: Name of one of several videos, whose masks are the folder or .json of that name in
+            the folder of masks, if there is one.
+
+    Raises:
+        InputError: If there are no such masks.
+        FormatError: If they cannot be read.
+    """
     return CaptureOptions(
-        track=TrackOptions(detect_every=options.detect_every, min_height=options.min_height)
+        track=TrackOptions(detect_every=options.detect_every, min_height=options.min_height),
+        masks=_open_masks(options.masks, view),
     )
+
+
+def _open_masks(path: Path | None, view: str | None) -> MaskFolder | MaskTable | None:
+    if path is None:
+        return None
+    if view is None:
+        return open_masks(path)
+    choices = [each for each in (path / view, path / f"{view}.json") if each.exists()]
+    return open_masks(choices[0]) if choices else None
 
 
 def name_body(take: Take, source: str) -> Take:

@@ -143,7 +143,7 @@ def _see_all(
                     frames,
                     detector=detector,
                     estimator=estimator,
-                    options=capture_options(options),
+                    options=capture_options(options, view=clip.video.stem),
                     progress=advance,
                     timings=timings,
                 )

@@ -18,6 +18,7 @@ from marey.io.overrides import Override, describe_overrides, hash_overrides
 from marey.io.take import hash_file
 from marey.jobs.moments import parse_moment
 from marey.jobs.options import SolveOptions
+from marey.jobs.outputs import digest_output
 
 Table = Mapping[str, Any]
 
@@ -41,6 +42,8 @@ _FLAGS = {
     "detect_every": "--detect-every",
     "min_height_px": "--min-height",
     "far_people": "--far-people",
+    "masks": "--masks",
+    "masks_sha256": "--masks",
     "body": "--body",
     "focal_px": "--fov or --focal-px",
     "focal_source": "--fov or --focal-px",
@@ -121,7 +124,12 @@ def describe_people(options: SolveOptions) -> Table:
         "detect_every": options.detect_every,
         "min_height_px": options.min_height,
         "far_people": options.far_people,
+        **({} if options.masks is None else _describe_masks(options.masks)),
     }
+
+
+def _describe_masks(path: Path) -> Table:
+    return {"masks": str(path), "masks_sha256": digest_output(path) if path.exists() else ""}
 
 
 def _digest(path: Path) -> str:
