@@ -30,12 +30,14 @@ def see_keypoints(view: Keypoints2D, size: tuple[int, int]) -> Seen:
             continue
         span = slice(int(moments[0]), int(moments[-1]) + 1)
         own = slice(row, row + 1), span
+        confidence = view.confidence[own].copy()
+        confidence[~view.valid[own]] = 0.0
         block = Keypoints2D(
             skeleton=view.skeleton,
             people=(name,),
             time=view.time[span],
             position=np.where(view.valid[own][..., None], view.position[own], np.nan),
-            confidence=np.asarray(np.where(view.valid[own], view.confidence[own], 0.0), np.float32),
+            confidence=confidence,
             sigma=None if view.sigma is None else view.sigma[own],
         )
         length = span.stop - span.start
