@@ -22,9 +22,11 @@ from marey.capture.duplicates import suppress_duplicates
 from marey.capture.fit_body import FitOptions
 from marey.capture.fit_views import ViewsFit, fit_views
 from marey.capture.limbs import find_limbs
+from marey.capture.overrides import apply_overrides
 from marey.capture.pipeline import Seen, Timings
 from marey.capture.pose_cost import PoseWeights, Setting, optimize_points
 from marey.capture.refine_points import RefineOptions, refine_keypoints
+from marey.capture.settle_contact import SettleOptions, mark_floor, settle_contact
 from marey.capture.triangulate import (
     KeypointOptions,
     TriangulatedKeypoints,
@@ -35,7 +37,9 @@ from marey.capture.view_quality import ViewQuality, judge_views
 from marey.core import Cameras, Keypoints2D, Keypoints3D, Person, Take
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
+from marey.fit.separate import Separated
 from marey.fit.threads import one_thread_each, side_by_side
+from marey.io.overrides import Override
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +63,10 @@ class ManyViewsOptions:
     """The supplement weighs all terms alike. Its temporal term pulls fast limbs back by up to a
     centimetre (64 cameras: 7.8 mm against 5.4 without it), and the fit smooths by acceleration."""
     fit: FitOptions = field(default_factory=FitOptions)
+    settle: SettleOptions | None = field(default_factory=SettleOptions)
+    """How bodies are taken out of each other and touches are noted; None for neither."""
+    overrides: tuple[Override, ...] = ()
+    """Keypoints of the people that were associated whose confidence somebody forces by hand."""
     workers: int = 2
 
 
@@ -72,6 +80,8 @@ class SolvedViews:
     fits: tuple[ViewsFit | None, ...]
     quality: tuple[ViewQuality, ...]
     """One per view."""
+    separated: Separated | None = None
+    """How deep bodies were in each other and are now; None where nobody asked."""
     contact: Contact | None = None
     """Who was near whom when; None with one person, or where it was not asked."""
 
@@ -112,7 +122,10 @@ def solve_views(
             views, cameras, clock, steps, association=association, options=options.associate
         )
     with timings.measure("triangulate"):
-        clean = suppress_duplicates(crowd.keypoints, drop="weaker")
+        forced = apply_overrides(crowd.keypoints, options.overrides, cameras=cameras.names)
+        clean = suppress_duplicates(forced, drop="weaker")
+        # What a person said is the last word.
+        clean = apply_overrides(clean, options.overrides, cameras=cameras.names)
         found = triangulate_keypoints(clean, cameras, options=options.points)
     if not found.keypoints.valid.any():
         raise NothingFoundError(
@@ -126,7 +139,7 @@ def solve_views(
                 clean,
                 found,
                 cameras,
-                associated=crowd.keypoints,
+                associated=forced,
                 points=options.points,
                 when=options.contact_when,
                 road=options.contact,
@@ -140,6 +153,13 @@ def solve_views(
     people = tuple(
         _to_person(clean, points, fits[row], row, span) for row, span in enumerate(spans)
     )
+    separated = None
+    if options.settle is not None:
+        with timings.measure("settle"):
+            settled = settle_contact(
+                people, clock, cameras, body, options=options.settle, progress=progress
+            )
+            people, separated = mark_floor(body, settled.people), settled.separated
     take = Take(
         time=clock,
         clips=tuple(seen.clip for seen in views),
@@ -148,7 +168,14 @@ def solve_views(
         people=people,
     )
     quality = judge_views(clean, found, cameras, num_own=crowd.num_seen)
-    return SolvedViews(take=take, triangulated=found, fits=fits, quality=quality, contact=contact)
+    return SolvedViews(
+        take=take,
+        triangulated=found,
+        fits=fits,
+        quality=quality,
+        contact=contact,
+        separated=separated,
+    )
 
 
 def refine_skeletons(keypoints: Keypoints3D, options: ManyViewsOptions) -> Keypoints3D:

@@ -29,7 +29,8 @@ class ContactFinder:
 
     def as_skins(self, poses: list[Pose], placed: list[Placed]) -> list[Contact]:
         """Find where skins meet."""
-        contacts, skin, sigma = [], self.crowd.skin, self.crowd.options.sigma
+        contacts, skin, options = [], self.crowd.skin, self.crowd.options
+        sigma, clearance = options.sigma, options.clearance
         for (p, q), frames in self.touching.items():
             a, b = self.place[p], self.place[q]
             in_a, in_b = self._rows(p, frames), self._rows(q, frames)
@@ -43,7 +44,9 @@ class ContactFinder:
             ):
                 if len(found.row):
                     both = (placed[one], placed[two])
-                    contact = hold_contact(found, (skin, skin), meshes, both, rows)
+                    contact = hold_contact(
+                        found, (skin, skin), meshes, both, rows, clearance=clearance
+                    )
                     contacts.append(SkinPress(first=one, second=two, contact=contact, sigma=sigma))
         return contacts
 

@@ -68,6 +68,8 @@ class CollisionOptions:
     """Frames that are solved at once; longer stretches follow on."""
     ahead: int = 16
     """Further frames that are solved to know what comes, and then again."""
+    clearance: float = 0.002
+    """Gap that colliding skins are given, m: the coarse skin errs by as much."""
     near: float = 0.008
     """Gap up to which skins are watched while bodies move, m."""
     watched: float = 0.03

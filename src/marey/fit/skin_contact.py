@@ -330,6 +330,8 @@ def hold_contact(
     meshes: tuple[Float[np.ndarray, "M V 3"], Float[np.ndarray, "M V 3"]],
     placed: tuple[Placed, Placed],
     frames: tuple[Int[np.ndarray, "M"], Int[np.ndarray, "M"]],
+    *,
+    clearance: float = 0.0,
 ) -> SkinContact:
     """Attach what was found to the joints of both bodies.
 
@@ -339,6 +341,7 @@ def hold_contact(
         meshes: Of both, in those frames.
         placed: Both bodies in all their frames.
         frames: Which of those the M are, of either.
+        clearance: Gap that is to be left, m.
     """
     (skin, other), corners = skins, skins[1].tree.faces[near.face]
     place = meshes[0][near.row, near.vertex].astype(np.float64)
@@ -349,7 +352,7 @@ def hold_contact(
     joint, weight = _blend(other.joint[corners], other.weight[corners], near.corner)
     second = _attach(frames[1][near.row], there, joint, weight, placed[1])
     # Measured from the places themselves, so that carrying them costs no accuracy.
-    start = -near.distance + (near.normal * (place - there)).sum(1)
+    start = clearance - near.distance + (near.normal * (place - there)).sum(1)
     return SkinContact(
         first=first,
         second=second,

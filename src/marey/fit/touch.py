@@ -64,8 +64,8 @@ def mark_touches(body: Body, motion: BodyMotion, *, workers: int = 2) -> BodyMot
     return replace(motion, touch=find_touches(body, motion, workers=workers))
 
 
-_Rows = tuple[Int[np.ndarray, "R 5"], np.ndarray]
-"""Person, frame, part, the other, the other's part; and the gap, m."""
+_Rows = tuple[np.ndarray, np.ndarray]
+"""R 5: person, frame, part, the other, the other's part; and R: the gap, m."""
 
 
 def _name(crowd: Crowd, near: Near, frames: Int[np.ndarray, "M"], a: int, b: int) -> _Rows:
