@@ -43,7 +43,7 @@ def see_keypoints(view: Keypoints2D, size: tuple[int, int]) -> Seen:
         length = span.stop - span.start
         people.append(Person(name=name, start=span.start, num_frames=length, keypoints2d=(block,)))
         box = _surround(block)
-        there = np.isfinite(box).all(-1).astype(np.float32)
+        there = np.asarray(np.isfinite(box).all(-1), np.float32)
         tracks.append(Track(person=name, start=span.start, box=box, confidence=there))
     return Seen(
         clip=Clip(path=None, size=size, time=view.time),
