@@ -138,6 +138,21 @@ def test_pictures_of_clips_are_those_of_the_moments(tmp_path):
     assert list(read(1, [0, 4])) == []
 
 
+def test_pictures_that_cannot_show_anybody_are_not_read(scene):
+    truth, cameras = scene
+    pose = cameras.T_cam_world.copy()
+    pose[3, 0, 4:] -= (0, 0, 100)  # everybody far behind it
+    away = replace(cameras, T_cam_world=pose)
+    read = []
+    find_missed(
+        lose(truth, (2, 1, 3), (3,)),
+        away,
+        lambda view, frames: read.append((view, list(frames))) or pictures(view, frames),
+        Painted(truth),
+    )
+    assert read == [(2, [3])]
+
+
 def test_another_skeleton_is_refused(scene):
     truth, cameras = scene
     other = replace(truth, skeleton=load_skeleton("openpose-25"))

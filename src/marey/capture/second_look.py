@@ -34,6 +34,8 @@ class SecondLook:
     """Keypoints of the body that agree with the other views, from which a view sees a person."""
     fewest: int = 6
     """Keypoints of the body that must be known in space to say where somebody is."""
+    fewest_inside: int = 4
+    """Of those, how many must lie in a picture."""
     patience: int = 5
     """Vain looks in a row after which somebody is looked for in every tenth frame only."""
     points: KeypointOptions = field(
@@ -87,7 +89,7 @@ def find_missed(
     for _ in range(options.rounds):
         points, agreeing = _triangulate(keypoints, cameras, body, options)
         there = np.isfinite(points).all(-1).sum(-1) >= options.fewest
-        missed = (agreeing < options.enough) & there
+        missed = (agreeing < options.enough) & there & _is_in_picture(points, cameras, options)
         finder = _Finder(keypoints, cameras, points, agreeing, estimator, options)
         for view in np.flatnonzero(missed.any((1, 2))).tolist():
             frames = np.flatnonzero(missed[view].any(0)).tolist()
@@ -155,6 +157,24 @@ def _triangulate(
         replace(keypoints, confidence=confidence), cameras, options=options.points
     )
     return found.keypoints.position.astype(np.float64), found.inlier.sum(-1)
+
+
+def _is_in_picture(
+    points: Float[np.ndarray, "N T K 3"], cameras: Cameras, options: SecondLook
+) -> Bool[np.ndarray, "C N T"]:
+    """Tell where enough of a person is before a camera and in its picture to be looked for."""
+    inside = np.zeros((len(cameras.names), *points.shape[:2]), bool)
+    moving = cameras.T_cam_world.shape[1] > 1
+    for view in range(len(inside)):
+        size = cameras.size[view]
+        # All frames at once, or one by one where each has a camera of its own.
+        runs = [slice(t, t + 1) for t in range(points.shape[1])] if moving else [slice(None)]
+        for run in runs:
+            viewpoint = select_viewpoint(cameras, view=view, frame=run.start or 0)
+            pixels = viewpoint.project(viewpoint.transform(points[:, run]))
+            within = ((pixels > 0) & (pixels < size)).all(-1)
+            inside[view, :, run] = within.sum(-1) >= options.fewest_inside
+    return inside
 
 
 class _Finder:
