@@ -31,7 +31,7 @@ class Structure:
     images: ColmapImages
     """Poses and lenses of all pictures that were placed, in units of the reconstruction."""
     points: Float[np.ndarray, "P 3"]
-    error_px: Mapping[str, Float[np.ndarray, "P"]]
+    error_px: Mapping[str, Float[np.ndarray, "_"]]
     """Per camera, how far points are from where they were seen, px."""
 
 

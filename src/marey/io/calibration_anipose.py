@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from marey.core import Cameras
@@ -56,13 +58,19 @@ def write_anipose(cameras: Cameras, path: str | Path, *, overwrite: bool = False
             "name": camera.name,
             "size": list(camera.size),
             "matrix": camera.K.tolist(),
-            "distortions": camera.distortion.tolist(),
+            "distortions": _pad(camera).tolist(),
             "rotation": Rotation.from_matrix(camera.R_cam_world).as_rotvec().tolist(),
             "translation": camera.t_cam_world.tolist(),
             "fisheye": camera.fisheye,
         }
     with atomic_path(path, overwrite=overwrite) as temporary:
         temporary.write_text(format_toml(tables), encoding="utf-8")
+
+
+def _pad(camera: OneCamera) -> Float[np.ndarray, "P"]:
+    """Return as many coefficients as the readers of other programs count on."""
+    wanted = 4 if camera.fisheye else 5
+    return np.pad(camera.distortion, (0, max(0, wanted - len(camera.distortion))))
 
 
 def _from_table(key: str, table: Mapping[str, Any], unit_m: float) -> OneCamera:

@@ -110,7 +110,7 @@ def _stand(cameras: Cameras) -> tuple[Float[np.ndarray, "C 3 3"], Float[np.ndarr
     return R, -np.einsum("cji,cj->ci", R, pose[:, 4:])
 
 
-def _trim(cloud: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "P 3"]:
+def _trim(cloud: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "kept 3"]:
     """Leave out what lies far away: it may be astray, and would make the rest small."""
     if not len(cloud):
         return cloud
