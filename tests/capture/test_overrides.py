@@ -5,10 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from marey.body import load_body
+from marey.capture.many_views import ManyViewsOptions, solve_views
 from marey.capture.overrides import apply_overrides, override_person
 from marey.core import Keypoints2D, Person, load_skeleton
 from marey.core.errors import InputError
 from marey.io.overrides import Override
+from marey.synthetic import make_cameras, synthetic_scene
+from tests.capture.test_many_views import make_seen
 
 SKELETON = load_skeleton("coco-17")
 CAMERAS = ("cam01", "cam02", "cam03")
@@ -105,3 +109,32 @@ def test_a_person_covers_a_part_of_the_clock(keypoints):
     assert lost.tolist() == [0, 1]
     whole = apply_overrides(keypoints, overrides[:2], cameras=CAMERAS)
     np.testing.assert_array_equal(done.keypoints2d[0].confidence[0], whole.confidence[1, 1, span])
+
+
+def test_several_cameras_leave_out_what_is_forced():
+    """A wrist that one camera moved by 60 px is taken away, and its place found from the others."""
+    body = load_body()
+    scene = synthetic_scene(body, "walk", num_frames=6, cameras=make_cameras(4), seed=4)
+    views = [make_seen(scene, view, (0,)) for view in range(4)]
+    skeleton = scene.keypoints2d.skeleton
+    wrist = skeleton.index("left_wrist")
+    views[1].people[0].keypoints2d[0].position[0, 2:4, wrist] += 60
+    overrides = (Override(frames=((2, 3),), cameras=("camera2",), joints=("left_wrist",)),)
+    options = ManyViewsOptions(settle=None, contact=None)
+    seen, used = {}, {}
+    for name, given in (("as seen", ()), ("forced", overrides)):
+        solved = solve_views(
+            views, scene.cameras, body=body, options=replace(options, overrides=given)
+        )
+        used[name] = solved.triangulated.inlier[:, 0, 2:4, wrist]
+        seen[name] = [view.valid[0] for view in solved.take.people[0].keypoints2d]
+    changed = np.array(seen["as seen"]) & ~np.array(seen["forced"])
+    assert not used["forced"][1].any() and used["forced"][[0, 2, 3]].any(0).all()
+    assert np.argwhere(changed).tolist() == [[1, 2, wrist], [1, 3, wrist]]
+    with pytest.raises(InputError, match="names the camera 'cam9'"):
+        solve_views(
+            views,
+            scene.cameras,
+            body=body,
+            options=replace(options, overrides=(Override(cameras=("cam9",)),)),
+        )

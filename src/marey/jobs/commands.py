@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from marey.core.errors import InputError
 from marey.core.files import refuse_existing
 from marey.io._joint_names import JointNames
+from marey.io.overrides import find_overrides
 from marey.jobs.export import check_export, export, find_videos
 from marey.jobs.options import SolveOptions
 from marey.jobs.outputs import check_exports, check_take, check_target
@@ -154,7 +156,8 @@ def solve_from_keypoints(
     target = output or Path(f"{keypoints.stem or keypoints.resolve().name}.take")
     if target.resolve() == keypoints.resolve():
         raise InputError(f"{keypoints} would be replaced by its own result; name it with --output")
-    sources = [path for path in (keypoints, hints.video) if path is not None]
+    options = replace(options, override=options.override or find_overrides(target))
+    sources = [path for path in (keypoints, hints.video, options.override) if path is not None]
     check_target(target, overwrite=talk.overwrite)
     check_exports(target, exports, overwrite=talk.overwrite, sources=sources)
     from marey.jobs.solve_at_once import solve_at_once

@@ -11,19 +11,21 @@ from typing import Any
 
 import marey
 from marey.body import load_body
-from marey.capture.many_views import SolvedViews, solve_views
+from marey.capture.many_views import ManyViewsOptions, SolvedViews, solve_views
 from marey.capture.pipeline import Seen, Timings, see_people
 from marey.capture.view_clocks import ViewClock, describe_clocks, find_clocks, set_clocks
 from marey.capture.view_quality import ViewQuality
 from marey.core import Cameras, Clip, Tracks
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
+from marey.io.overrides import describe_overrides
 from marey.io.take import describe_source
 from marey.io.video import read_frames
 from marey.jobs.camera_files import find_calibration, match_cameras, read_cameras
 from marey.jobs.journal import Journal
 from marey.jobs.options import SolveOptions
 from marey.jobs.outputs import digest_output
+from marey.jobs.overriding import choose_overrides
 from marey.jobs.recorded import record_detector, record_estimator
 from marey.jobs.solve import (
     Solved,
@@ -80,12 +82,17 @@ def solve_many(
     sizes = {clip.size for clip in clips}
     size = sizes.pop() if len(sizes) == 1 else None
     matched = match_cameras(read_cameras(place, size=size, note=note), clips, note)
-    body = load_body(options.body)
+    body, overrides = load_body(options.body), choose_overrides(options, None, note)
     views = _see_all(clips, options, journals, progress, timings, note)
     clocks = _find_clocks(views, matched, note, timings) if sync else ()
     straight, on_time = set_clocks(views, matched, clocks) if clocks else (views, matched)
     solved: SolvedViews = solve_views(
-        straight, on_time, body=body, progress=progress, timings=timings
+        straight,
+        on_time,
+        body=body,
+        options=ManyViewsOptions(overrides=overrides),
+        progress=progress,
+        timings=timings,
     )
     for view in solved.quality:
         if view.complaint is not None:
@@ -100,6 +107,8 @@ def solve_many(
     }
     # Clocks without the drift that was taken out: those of the files, which pictures are found by.
     take = replace(solved.take, clips=tuple(seen.clip for seen in views))
+    if overrides:
+        stages["overrides"] = {"entries": describe_overrides(overrides)}
     if options.refine != "none":
         with timings.measure("refine motion"):
             take = refine_solved(take, options)

@@ -1,11 +1,12 @@
 """What `marey solve` does with several videos of one scene."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from marey.core.errors import InputError
+from marey.io.overrides import find_overrides
 from marey.jobs.options import SolveOptions
 from marey.jobs.outputs import check_exports, check_target
 from marey.jobs.reporting import report
@@ -66,6 +67,7 @@ def solve_videos(
     from marey.jobs.solve_at_once import solve_at_once
     from marey.jobs.solve_views import solve_many
 
+    options = replace(options, override=options.override or find_overrides(task.target))
     cameras, journals = find_calibration(task.cameras), find_part(task.target) / "views"
     with report(quiet=quiet, as_json=as_json) as progress:
         return solve_at_once(
@@ -79,7 +81,7 @@ def solve_videos(
                 note=note,
             ),
             task.target,
-            sources=[*task.videos, cameras],
+            sources=[*task.videos, cameras, *filter(None, [options.override])],
             settings={"options": repr(options), "sync": task.sync},
             exports=task.exports,
             overwrite=overwrite,
