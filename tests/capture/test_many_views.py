@@ -214,3 +214,25 @@ def test_wrong_cameras_and_empty_views_are_said(body: Body, scene: SyntheticScen
     ]
     with pytest.raises(NothingFoundError, match="overlap in time"):
         solve_views(late, scene.cameras, association=((0, 1),) * 4, body=body)
+
+
+def test_a_second_look_may_add_what_a_view_missed(body: Body, scene: SyntheticScene):
+    views = [make_seen(scene, view) for view in range(4)]
+    lacking = replace(views[2], people=views[2].people[:1], tracks=replace(
+        views[2].tracks, tracks=views[2].tracks.tracks[:1]
+    ))  # fmt: skip
+    asked = []
+
+    def look(keypoints: Keypoints2D) -> Keypoints2D:
+        asked.append(np.isfinite(keypoints.position[..., 0]).any((2, 3)))
+        position, confidence = keypoints.position.copy(), keypoints.confidence.copy()
+        row = int(np.flatnonzero(~asked[0][2])[0])
+        position[2, row] = scene.keypoints2d.position[2, 1]
+        confidence[2, row] = scene.keypoints2d.confidence[2, 1]
+        return replace(keypoints, position=position, confidence=confidence)
+
+    seen = [*views[:2], lacking, views[3]]
+    take = solve_views(seen, scene.cameras, body=body, second_look=look).take
+    assert asked[0].sum() == 7
+    for person in take.people:
+        assert all(block.valid.any() for block in person.keypoints2d)

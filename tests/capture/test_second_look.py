@@ -128,14 +128,23 @@ def test_pictures_of_clips_are_those_of_the_moments(tmp_path):
         write_clock(tmp_path / "a.mp4", np.arange(8) / 30, size=(64, 48)),
         write_clock(tmp_path / "b.mp4", np.arange(4) / 15, size=(64, 48)),
     ]
-    cameras = replace(make_cameras(2), time_offset=np.array([0.0, 0.1]))
-    read = read_pictures(clips, cameras, np.arange(8) / 30)
+    times = [clips[0].time, clips[1].time + 0.1]
+    read = read_pictures(clips, times, np.arange(8) / 30)
     shown = {frame: read_clock(image) for frame, image in read(0, [2, 3, 6])}
     assert shown == {frame: pytest.approx(frame / 30, abs=0.005) for frame in (2, 3, 6)}
     shown = {frame: read_clock(image) for frame, image in read(1, range(8))}
     # It has a picture for every other moment, from the third on.
     assert shown == {frame: pytest.approx(frame / 30 - 0.1, abs=0.005) for frame in (3, 5, 7)}
     assert list(read(1, [0, 4])) == []
+
+
+def test_whom_enough_views_see_is_not_looked_for(scene):
+    truth, cameras = scene
+    estimator = Painted(truth)
+    lost = lose(truth, (2, 1))
+    found = find_missed(lost, cameras, pictures, estimator, options=SecondLook(plenty=3))
+    assert estimator.calls == []
+    np.testing.assert_array_equal(found.position, lost.position)
 
 
 def test_pictures_that_cannot_show_anybody_are_not_read(scene):

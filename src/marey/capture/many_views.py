@@ -5,7 +5,7 @@ fitted with one body per person. The world is the calibration's. Each person cov
 the first to the last moment at which they are somewhere in the pictures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -93,6 +93,7 @@ def solve_views(
     association: Association | None = None,
     body: Body,
     options: ManyViewsOptions | None = None,
+    second_look: Callable[[Keypoints2D], Keypoints2D] | None = None,
     progress: Progress = silent,
     timings: Timings | None = None,
 ) -> SolvedViews:
@@ -105,6 +106,8 @@ def solve_views(
         association: Who is who across views; found from where people are in space if None.
         body: The body to fit.
         options: How.
+        second_look: Looks for people in views that missed them (`capture/second_look.py`), given
+            everyone's keypoints in all views; nobody looks if None.
         progress: Called as the fit advances.
         timings: Where seconds per stage are added up.
 
@@ -121,8 +124,12 @@ def solve_views(
         crowd = gather_crowd(
             views, cameras, clock, steps, association=association, options=options.associate
         )
+    everyone = crowd.keypoints
+    if second_look is not None:
+        with timings.measure("second look"):
+            everyone = second_look(everyone)
     with timings.measure("triangulate"):
-        forced = apply_overrides(crowd.keypoints, options.overrides, cameras=cameras.names)
+        forced = apply_overrides(everyone, options.overrides, cameras=cameras.names)
         clean = suppress_duplicates(forced, drop="weaker")
         # What a person said is the last word.
         clean = apply_overrides(clean, options.overrides, cameras=cameras.names)

@@ -36,6 +36,8 @@ class SecondLook:
     """Keypoints of the body that must be known in space to say where somebody is."""
     fewest_inside: int = 4
     """Of those, how many must lie in a picture."""
+    plenty: int = 6
+    """Views that see somebody, from which nobody is looked for in the others: they add little."""
     patience: int = 5
     """Vain looks in a row after which somebody is looked for in every tenth frame only."""
     points: KeypointOptions = field(
@@ -90,6 +92,7 @@ def find_missed(
         points, agreeing = _triangulate(keypoints, cameras, body, options)
         there = np.isfinite(points).all(-1).sum(-1) >= options.fewest
         missed = (agreeing < options.enough) & there & _is_in_picture(points, cameras, options)
+        missed &= (agreeing >= options.enough).sum(0) < options.plenty
         finder = _Finder(keypoints, cameras, points, agreeing, estimator, options)
         for view in np.flatnonzero(missed.any((1, 2))).tolist():
             frames = np.flatnonzero(missed[view].any(0)).tolist()
@@ -103,7 +106,7 @@ def find_missed(
 
 
 def read_pictures(
-    clips: Sequence[Clip], cameras: Cameras, clock: Float[np.ndarray, "T"]
+    clips: Sequence[Clip], times: Sequence[Float[np.ndarray, "_"]], clock: Float[np.ndarray, "T"]
 ) -> Pictures:
     """Return what reads the pictures of views for `find_missed`.
 
@@ -112,7 +115,7 @@ def read_pictures(
 
     Args:
         clips: One per view.
-        cameras: The views; `time_offset` brings each clip to the common clock.
+        times: When each view's frames are on the common clock, s.
         clock: The moments, s.
     """
 
@@ -120,7 +123,7 @@ def read_pictures(
         view: int, frames: Sequence[int]
     ) -> Generator[tuple[int, UInt8[np.ndarray, "H W 3"]], None, None]:
         clip = clips[view]
-        own = clip.time + float(cameras.time_offset[view])
+        own = times[view]
         moments = clock[list(frames)]
         after = np.clip(np.searchsorted(own, moments), 1, max(len(own) - 1, 1))
         after = np.minimum(after, len(own) - 1)
