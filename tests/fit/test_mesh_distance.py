@@ -56,6 +56,17 @@ def test_cube_anywhere(point, seed):
     assert found.distance[0] == pytest.approx(wanted, abs=1e-9)
 
 
+def test_a_fold_turned_inside_out_does_not_swallow_its_surroundings():
+    vertices, faces = cube()
+    fold = vertices * 0.1 + [2.0, 0, 0]
+    both = np.concatenate([vertices, fold])
+    tree = MeshTree.of(both, np.concatenate([faces, faces[:, ::-1] + len(vertices)]))
+    found = tree.measure(tree.pose(both), np.array([[1.8, 0.01, 0.02], [0.1, 0.2, 0.0]]))
+    # By the pseudo-normal of the fold alone the first point would lie 0.15 inside.
+    assert found.distance == pytest.approx([0.15, -0.3])
+    assert found.normal[0] == pytest.approx([-1, 0, 0])
+
+
 def test_reach_and_parts_limit_what_is_found():
     vertices, faces = cube()
     tree = MeshTree.of(vertices, faces)

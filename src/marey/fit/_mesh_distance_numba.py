@@ -9,6 +9,8 @@ import numpy as np
 from marey.geometry._compile import compile_kernel
 
 _STACK = 64
+_RAY = (0.5331, 0.6047, 0.5917)
+"""Direction of the rays that tell inside from outside: along no edge that anybody would draw."""
 _ON_EDGE = 1e-9
 """A corner's share below this is none: the place lies on the opposite edge."""
 
@@ -164,6 +166,47 @@ def _outward(vertices, faces, neighbour, first_face, vertex_face, f, shares, out
 
 
 @compile_kernel
+def _winding(x, y, z, vertices, faces, order, child, span, low, high, stack):
+    """How often the mesh winds around a point: faces a ray leaves through, less those it enters.
+
+    A fold that is turned inside out does not make what is around it inside, as pseudo-normals do.
+    """
+    dx, dy, dz = _RAY
+    total, height = 0, 1
+    stack[0] = 0
+    while height > 0:
+        height -= 1
+        m = stack[height]
+        near = max((low[m, 0] - x) / dx, (low[m, 1] - y) / dy, (low[m, 2] - z) / dz, 0.0)
+        far = min((high[m, 0] - x) / dx, (high[m, 1] - y) / dy, (high[m, 2] - z) / dz)
+        if near > far:
+            continue
+        if child[m, 0] >= 0:
+            stack[height], stack[height + 1] = child[m, 0], child[m, 1]
+            height += 2
+            continue
+        for k in range(span[m, 0], span[m, 1]):
+            face = faces[order[k]]
+            a, b, c = vertices[face[0]], vertices[face[1]], vertices[face[2]]
+            ux, uy, uz = b[0] - a[0], b[1] - a[1], b[2] - a[2]
+            vx, vy, vz = c[0] - a[0], c[1] - a[1], c[2] - a[2]
+            # Moeller and Trumbore, Fast, Minimum Storage Ray-Triangle Intersection, 1997.
+            px, py, pz = dy * vz - dz * vy, dz * vx - dx * vz, dx * vy - dy * vx
+            volume = ux * px + uy * py + uz * pz
+            if volume == 0.0:
+                continue
+            sx, sy, sz = x - a[0], y - a[1], z - a[2]
+            one = (sx * px + sy * py + sz * pz) / volume
+            qx, qy, qz = sy * uz - sz * uy, sz * ux - sx * uz, sx * uy - sy * ux
+            two = (dx * qx + dy * qy + dz * qz) / volume
+            along = (vx * qx + vy * qy + vz * qz) / volume
+            if one >= 0.0 and two >= 0.0 and one + two < 1.0 and along > 0.0:
+                # Against the normal the ray enters, along it the ray leaves.
+                total += -1 if volume > 0.0 else 1
+    return total
+
+
+@compile_kernel
 def measure_kernel(
     points,
     chosen,
@@ -181,6 +224,7 @@ def measure_kernel(
     first_face,
     vertex_face,
     reach,
+    confirm,
     face,
     shares,
     distance,
@@ -205,6 +249,7 @@ def measure_kernel(
         first_face: Where each vertex's faces start in `vertex_face`, V + 1.
         vertex_face: Faces of the vertices.
         reach: Farthest that a place is looked for, m.
+        confirm: Whether points are inside only if the mesh winds around them as well.
         face: Result: the face of the closest place, A; -1 where none is in reach.
         shares: Result: shares of its corners, A 3.
         distance: Result: m, negative inside, A.
@@ -259,6 +304,9 @@ def measure_kernel(
         dz = z - (b0 * a[2] + b1 * b[2] + b2 * c[2])
         side = dx * outward[0] + dy * outward[1] + dz * outward[2]
         sign, length = (1.0 if side >= 0.0 else -1.0), np.sqrt(best)
+        if confirm and sign < 0.0:
+            turns = _winding(x, y, z, vertices, faces, order, child, span, low, high, stack)
+            sign = -1.0 if turns > 0 else 1.0
         distance[row] = sign * length
         if length > 1e-9:
             normal[row, 0] = sign * dx / length

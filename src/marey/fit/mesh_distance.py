@@ -1,7 +1,8 @@
 """Signed distances from a triangle mesh that moves: how far inside a point lies, and which way out.
 
 Exact for a closed mesh: the distance to the closest triangle, negative inside, with the side told
-by the pseudo-normal of the closest face, edge or corner (Baerentzen and Aanaes, IEEE TVCG 2005).
+by the pseudo-normal of the closest face, edge or corner (Baerentzen and Aanaes, IEEE TVCG 2005). As
+bent skin folds and a fold may be turned inside out, the winding number along a ray has to confirm.
 The tree of boxes is built once, from the rest pose; every pose only widens and narrows its boxes.
 """
 
@@ -108,6 +109,7 @@ class MeshTree:
         """
         points = np.ascontiguousarray(points, np.float64)
         chosen = np.arange(len(points)) if chosen is None else chosen
+        whole = parts is None
         if parts is None:
             parts = Parts(
                 of_point=np.zeros(len(points), np.int64),
@@ -134,6 +136,7 @@ class MeshTree:
             self.first_face,
             self.vertex_face,
             float(reach),
+            whole,
             face,
             corner,
             distance,

@@ -69,6 +69,10 @@ def export(
         video=video, camera=camera, names=names, overwrite=overwrite, progress=progress
     )
     _check_camera(take, path, camera)
+    if path.stem.endswith(".touch") and path.suffix.lower() in (".csv", ".json"):
+        from marey.io.touch_table import write_touches
+
+        return tuple(write_touches(take.motion, path, overwrite=overwrite))
     _check_needs(take, path, choices)
     _, writer = DOORS[path.suffix.lower()]
     return tuple(writer(take, path, choices))
