@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy.spatial import KDTree
 
 from benchmarks._machine import describe_machine, format_machine
 from benchmarks._pages import replace_tables
@@ -33,8 +32,9 @@ from marey.capture.motion_learned import LearnedMotion
 from marey.capture.motion_model import PosePredictor, hold_position, hold_velocity
 from marey.capture.triangulate import triangulate_keypoints
 from marey.core import BodyMotion, Cameras, Keypoints2D
+from marey.fit.mesh_distance import MeshTree
+from marey.fit.separate import separate_people
 from marey.fit.threads import one_thread_each, side_by_side
-from marey.fit.touching import refine_contact
 from marey.synthetic import make_cameras
 from marey.synthetic.close import CloseNoise, CloseScene, close_scene, pose_motion, take_views
 
@@ -111,7 +111,8 @@ def solve(
     lap("fit")
     if collide:
         sigma = np.where(found.inlier, found.pixel_sigma, np.nan).astype(np.float32)
-        motion = refine_contact(scene.body, motion, replace(keypoints, sigma=sigma), cameras)
+        seen = replace(keypoints, sigma=sigma)
+        motion = separate_people(scene.body, motion, seen, cameras).motion
         lap("collision")
     seconds["all"] = clock.perf_counter() - begin
     return Solved(
@@ -160,29 +161,17 @@ def deepest_mm(scene: CloseScene, motion: BodyMotion, *, every: int = 5) -> tupl
     """Return how deep the meshes enter each other at most, and in the mean over frames."""
     with torch.inference_mode():
         meshes = scene.body.vertices(pose_motion(scene.body, motion)).numpy()[:, ::every]
-    faces = scene.body.faces.numpy()
-    depth = [max(_depth(a, b, faces), _depth(b, a, faces)) for a, b in zip(*meshes, strict=True)]
+    tree = MeshTree.of(meshes[0, 0], scene.body.faces.numpy())
+    depth = [max(_depth(tree, a, b), _depth(tree, b, a)) for a, b in zip(*meshes, strict=True)]
     return 1000 * float(np.max(depth)), 1000 * float(np.mean(depth))
 
 
 def _depth(
-    ours: Float[np.ndarray, "V 3"], theirs: Float[np.ndarray, "V 3"], faces: np.ndarray
+    tree: MeshTree, ours: Float[np.ndarray, "V 3"], theirs: Float[np.ndarray, "V 3"]
 ) -> float:
-    """Return how far vertices lie behind the nearest vertex of the other mesh, along its normal."""
-    corner = theirs[faces]
-    across = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-    normal = np.zeros_like(theirs)
-    for column in faces.T:
-        np.add.at(normal, column, across)
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    found = KDTree(theirs).query(ours, distance_upper_bound=0.3)
-    distance, nearest = (np.asarray(part) for part in found)
-    known = np.flatnonzero(np.isfinite(distance))
-    apart = ours[known] - theirs[nearest[known]]
-    behind = -(apart * normal[nearest[known]]).sum(1)
-    # Beyond a rim the nearest vertex faces another way; well inside it faces straight away.
-    inside = behind > 0.5 * distance[known]
-    return float(behind[inside].max()) if inside.any() else 0.0
+    """Return how far the deepest vertex of one mesh is from the surface of the other, inside."""
+    distance = tree.measure(tree.pose(theirs), ours, reach=0.3).distance
+    return max(0.0, -float(np.nanmin(distance, initial=0.0)))
 
 
 def tabulate_cameras(scenes: dict[str, CloseScene]) -> Table:

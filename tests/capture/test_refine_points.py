@@ -1,5 +1,6 @@
 """Filling, filtering and smoothing of triangulated points."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -144,3 +145,18 @@ def test_limbs_are_those_of_harmony4d():
     assert len(find_limbs(COCO)) == 19
     assert len(find_limb_pairs(COCO)) == 8
     assert set(find_limbs(load_skeleton("coco-wholebody-133"))) == set(find_limbs(COCO))
+
+
+def test_gaps_filled_by_lines_stay_between_their_neighbours():
+    rng = np.random.default_rng(1)
+    path = rng.normal(size=(60, 1, 3))
+    valid = rng.random((60, 1)) > 0.3
+    valid[[0, -1]] = True
+    filled = fill_points(path, valid, degree=1)[:, 0]
+    known = np.flatnonzero(valid[:, 0])
+    for start, stop in pairwise(known):
+        low, high = np.sort(path[[start, stop], 0], 0)
+        between = filled[start + 1 : stop]
+        assert ((between >= low - 1e-12) & (between <= high + 1e-12)).all()
+    # Splines of the authors' degree leave that span by far.
+    assert np.abs(fill_points(path, valid)).max() > 1.5 * np.abs(path).max()
