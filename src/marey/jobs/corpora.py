@@ -165,8 +165,13 @@ def _list_names(path: Path) -> Names:
         return frozenset()
 
 
-def read_corpus(path: Path, corpus: Corpus) -> Iterator[Item]:
+def read_corpus(path: Path, corpus: Corpus, *, vertices: bool = False) -> Iterator[Item]:
     """Yield what a path of a corpus holds, sequence by sequence; of a folder of files, all of it.
+
+    Args:
+        path: Where it lies.
+        corpus: What it is.
+        vertices: Whether meshes are wanted too, of Harmony4D.
 
     Raises:
         InputError: If it cannot be read.
@@ -176,6 +181,9 @@ def read_corpus(path: Path, corpus: Corpus) -> Iterator[Item]:
             yield from read_corpus(file, corpus)
         return
     module: Any = import_module(f"marey.datasets.{corpus.module}")
+    if vertices and corpus.module == "harmony4d":
+        yield module.read_sequence(path, vertices=True)
+        return
     whole = path.suffix == ".json" or not hasattr(module, "read_sequence")
     if hasattr(module, "read_sequences") and (whole or corpus.module == "deciwatch"):
         yield from module.read_sequences(path)

@@ -12,7 +12,7 @@ from marey.evaluate.poses import PoseSequence, PoseSet
 from marey.jobs.corpora import Corpus, Item, read_corpus
 
 
-def read_corpus_poses(path: Path, corpus: Corpus, *, unit: str) -> PoseSet:
+def read_corpus_poses(path: Path, corpus: Corpus, *, unit: str, vertices: bool = False) -> PoseSet:
     """Read labels of a corpus as poses to be measured.
 
     Args:
@@ -20,13 +20,14 @@ def read_corpus_poses(path: Path, corpus: Corpus, *, unit: str) -> PoseSet:
         corpus: What they are.
         unit: `m` for joints in space, `px` for keypoints in the image; several views become
             sequences of their own.
+        vertices: Whether meshes are wanted too, of Harmony4D.
 
     Raises:
         InputError: If they have none of that unit.
     """
     sequences: list[PoseSequence] = []
     skeletons: dict[str, None] = {}
-    for item in _seen(path, corpus, unit):
+    for item in _seen(path, corpus, unit, vertices=vertices):
         if isinstance(item, BodyMotion):
             break
         skeleton = _skeleton_of(item, unit)
@@ -46,11 +47,11 @@ def read_corpus_poses(path: Path, corpus: Corpus, *, unit: str) -> PoseSet:
     )
 
 
-def _seen(path: Path, corpus: Corpus, unit: str) -> Iterator[Item]:
+def _seen(path: Path, corpus: Corpus, unit: str, *, vertices: bool) -> Iterator[Item]:
     """Yield what is measured: of Harmony4D, each camera's view is a sequence of its own."""
     from marey.datasets.views import see_from_cameras
 
-    for item in read_corpus(path, corpus):
+    for item in read_corpus(path, corpus, vertices=vertices):
         by_view = corpus.module == "harmony4d" and unit == "m"
         if by_view and isinstance(item, Recording) and item.cameras is not None:
             yield from see_from_cameras(item)

@@ -86,6 +86,8 @@ def evaluate_files(  # noqa: PLR0913
         )
     if predicted is None:
         predicted = read_side(predictions, unit=chosen.unit, format=format, bodies=licensed)
+    if chosen.pairing == "image" and _have_vertices(predicted) and not _have_vertices(wanted):
+        wanted = read_meshes(Path(truth), wanted)
     measured = evaluate(
         chosen,
         predicted,
@@ -147,6 +149,28 @@ def read_side(
             )
     sequences = tuple(each for part in parts for each in part.sequences)
     return replace(parts[0], sequences=sequences)
+
+
+def read_meshes(path: Path, poses: PoseSet) -> PoseSet:
+    """Read the truth once more with its meshes (83 kB per person, frame and camera), if it has any.
+
+    Raises:
+        InputError: If it cannot be read.
+    """
+    from marey.datasets.corpus.manifest import read_manifest
+    from marey.jobs.corpora import find_corpus
+    from marey.jobs.corpus_poses import read_corpus_poses
+
+    corpus = find_corpus(path)
+    manifest = read_manifest(path) if path.is_dir() else None
+    bare = manifest is not None and not manifest.vertices
+    if corpus is None or corpus.module != "harmony4d" or bare:
+        return poses
+    return read_corpus_poses(path, corpus, unit=poses.unit, vertices=True)
+
+
+def _have_vertices(poses: PoseSet) -> bool:
+    return all(each.vertices is not None for each in poses.sequences)
 
 
 def _metrics_of(path: Path) -> Path:
