@@ -60,7 +60,7 @@ def check(found: Cameras, truth: Cameras, *, angle: float = 0.3, apart: float = 
 
 
 def test_people_in_another_order_in_every_view(two: SyntheticScene):
-    views = see_views(two.keypoints2d, SIZE)
+    views = see_views(as_coco(two.keypoints2d), SIZE)
     found = calibrate_views(
         views, forget_poses(two.cameras), size=KnownSize(height=1.7), sync=False
     )
@@ -80,8 +80,19 @@ def test_clocks_that_are_off_are_put_right():
     assert scale == pytest.approx(1, abs=0.02)
 
 
+def test_a_field_of_view_that_was_assumed_far_off():
+    scene = film()
+    K = scene.cameras.K.copy()
+    K[:, [0, 1], [0, 1]] *= 1.8
+    views = see_views(as_coco(scene.keypoints2d), SIZE)
+    guess = replace(forget_poses(scene.cameras), K=K)
+    found = calibrate_views(views, guess, size=tall(scene), sync=False, focal="shared")
+    check(found.calibrated.cameras, scene.cameras, angle=0.5, apart=0.05)
+    assert found.calibrated.cameras.K[:, 0, 0] == pytest.approx(1000, rel=0.02)
+
+
 def test_a_calibration_is_refined_with_people_unknown(two: SyntheticScene):
-    views = see_views(two.keypoints2d, SIZE)
+    views = see_views(as_coco(two.keypoints2d), SIZE)
     found = refine_views(views, disturb(two.cameras), sync=False)
     check(found.calibrated.cameras, two.cameras)
 

@@ -96,7 +96,8 @@ class Placed:
         """Share of the targets' images that lie where they should, within a hundredth on z = 1."""
         off = np.linalg.norm(residuals(self.bundle, self.targets.ray[:, self.kept]), axis=-1)
         seen = self.targets.score > 0
-        good = (off < _AGREE) & seen[:, self.kept]
+        # Rays were made with the focal lengths that were assumed.
+        good = (off < _AGREE * self.bundle.zoom[:, None]) & seen[:, self.kept]
         return float(good.sum() / max(seen.sum(), 1))
 
 

@@ -39,6 +39,8 @@ _AGREED = 0.92
 """Share of points in place with which no other clocks are tried."""
 _DOUBTFUL = 0.92
 _ROUNDS = 2
+_FOCAL_FACTORS = (1.0, 1.5, 0.67)
+"""How far focal lengths may be from those assumed, to begin with where they are sought."""
 _REACH_S, _STEP_S = 5.0, 0.1
 _STILL = 0.03
 """How far points stray, as a share of a person's size, where nobody moves."""
@@ -246,7 +248,24 @@ def _place(
     views: Sequence[Seen], chains: list[list[tuple[int, ...]]], lenses: Cameras, focal: Focal
 ) -> tuple[Placed, Keypoints2D]:
     anchor = _lay_out_anchor(views, chains, lenses)
-    return place_by_people(anchor, lenses, focal=focal), anchor
+    best: Placed | None = None
+    fault: NothingFoundError | None = None
+    for factor in (1.0,) if focal == "known" else _FOCAL_FACTORS:
+        K = lenses.K.astype(np.float64)
+        K[:, :2, :2] *= factor
+        try:
+            placed = place_by_people(anchor, replace(lenses, K=K), focal=focal)
+        except NothingFoundError as error:
+            fault = fault or error
+            continue
+        if best is None or placed.agreeing > best.agreeing:
+            best = placed
+        if best.agreeing > _AGREED:
+            break
+    if best is None:
+        assert fault is not None
+        raise fault
+    return best, anchor
 
 
 def _lay_out_chains(

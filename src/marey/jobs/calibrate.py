@@ -9,21 +9,24 @@ import numpy as np
 
 from marey.body import load_body
 from marey.capture.bundle import Focal
-from marey.capture.calibrate_views import calibrate_views, refine_views
+from marey.capture.calibrate_views import CalibratedViews, calibrate_views, refine_views
 from marey.capture.metric_scale import KnownSize
 from marey.capture.pipeline import Seen, see_people
+from marey.capture.triangulate import triangulate_keypoints
 from marey.capture.view_clocks import describe_clocks
+from marey.capture.view_quality import measure_reprojection
 from marey.core import Cameras, Clip, Tracks
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
 from marey.io.video import read_frames
 from marey.jobs.calibration_people_page import describe_people_calibration
-from marey.jobs.calibration_result import Calibration
+from marey.jobs.calibration_result import Calibration, measure_spread
 from marey.jobs.camera_files import match_cameras, read_cameras
 from marey.jobs.options import SolveOptions
 from marey.jobs.solve import capture_options, check_numbers, open_clip, open_networks
 
 _ASSUMED_FOV_DEG = 53.0
+_SURE = 0.5
 _ONE_MODEL_PX = 16
 """Pictures that differ by less are taken by cameras of one kind."""
 
@@ -87,6 +90,7 @@ def calibrate_by_people(
     body, size_known = load_body(), KnownSize(height=options.height, length=options.length)
     if options.refine is not None:
         found = refine_views(views, lenses, size=size_known, sync=options.sync, body=body)
+        tell(_describe_before(found, lenses))
     else:
         focal: Focal = "known" if known is not None else _share_focal(clips)
         found = calibrate_views(
@@ -146,6 +150,19 @@ def name_after_clips(cameras: Cameras, clips: Sequence[Clip]) -> Cameras:
     """Name cameras after their videos, so that `marey solve` finds them; if names are all apart."""
     names = tuple(clip.video.resolve().stem for clip in clips)
     return replace(cameras, names=names) if len(set(names)) == len(names) else cameras
+
+
+def _describe_before(found: CalibratedViews, given: Cameras) -> str:
+    """Say how large errors were with the calibration that was given."""
+    timed = replace(given, time_offset=found.calibrated.cameras.time_offset)
+    points = triangulate_keypoints(found.keypoints, timed).keypoints.position.astype(np.float64)
+    off = measure_reprojection(found.keypoints, points, timed)
+    off = np.where(found.keypoints.confidence > _SURE, off, np.nan)
+    words = [
+        f"{name} {measure_spread(own)[0]:.1f} px"
+        for name, own in zip(given.names, off, strict=True)
+    ]
+    return f"errors with the calibration that was given: {', '.join(words)}"
 
 
 def _share_focal(clips: Sequence[Clip]) -> Focal:
