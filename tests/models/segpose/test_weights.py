@@ -51,6 +51,17 @@ def test_plain_vitpose_runs_and_may_get_a_mask_branch(tmp_path):
         assert torch.equal(silent(picture, mask), truth)
 
 
+def test_weights_in_half_precision_run_in_single(tmp_path):
+    network = make_network(replace(SMALL, width=64, heads=1, mask_depth=0))
+    half = {key: value.half() for key, value in network.state_dict().items()}
+    loaded = load_segpose(write(tmp_path / "half.pth", half), masks=True)
+    picture, mask = make_input(SMALL)
+    assert all(parameter.dtype == torch.float32 for parameter in loaded.parameters())
+    assert all(parameter.requires_grad for parameter in loaded.parameters())
+    with torch.inference_mode():
+        torch.testing.assert_close(loaded(picture, mask), network(picture), atol=0.05, rtol=0.05)
+
+
 def test_a_mask_branch_may_be_left_out(tmp_path):
     network = make_network(replace(SMALL, width=64, heads=1))
     path = write(tmp_path / "a.pth", network.state_dict())
