@@ -150,7 +150,8 @@ def main(arguments: list[str] | None = None) -> None:
     lines = [
         TITLE,
         "",
-        f"Written by `python -m benchmarks.collision --write`: {frames} frames at 30 per second of "
+        f"Written by `python -m benchmarks.collision --frames {frames} --views "
+        f"{' '.join(map(str, options.views))} --write`: {frames} frames at 30 per second of "
         "two people; error of 22 joints, over all frames and where the fitted bodies enter each "
         f"other; depth on the full meshes in every {_EVERY}th of those frames.",
         "",

@@ -216,3 +216,26 @@ def test_a_body_without_limbs_is_refused(light):
         names = tuple(f"bone{k}" for k in range(light.num_joints))
         strange = replace(light, rig=replace(light.rig, joints=names))
         separate_people(strange, motion)
+
+
+def test_feet_that_stand_stay(light):
+    motion = stand(light, [(0.0, -0.09), (0.0, 0.09)], turned=(1,), frames=3, arms=1.3)
+    names = ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
+    planted = replace(motion, contact=np.ones((2, 3, 4), np.float32), contact_names=names)
+    away = []
+    for given in (motion, planted):
+        done = separate_people(light, given, options=QUICK).motion
+        feet = [
+            light.landmark_positions(
+                light.pose(
+                    torch.from_numpy(m.shape)[:, None],
+                    torch.from_numpy(m.T_world_root),
+                    torch.from_numpy(m.R_parent_joint),
+                ),
+                names,
+            )
+            for m in (given, done)
+        ]
+        away.append(float((feet[1] - feet[0]).norm(dim=-1).mean()))
+    assert away[1] < 0.5 * away[0]
+    assert away[0] > 0.005

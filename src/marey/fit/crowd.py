@@ -33,6 +33,8 @@ _BLOCK = 16
 """Frames in which contacts are looked for at a time."""
 _CAPSULE_GAP_M = 0.12
 """Bodies whose capsules are farther apart than this do not touch."""
+_STANDS = 0.5
+"""Least probability of contact of a point that stands."""
 _STILL = 1e-9
 """Less is rounding."""
 _NEVER_NEAR_M = 3.0
@@ -53,6 +55,8 @@ class CollisionOptions:
     """How well points are known where no keypoints are given, m."""
     unseen_sigma: float = 0.1
     """How well a point is known along a ray, or where nobody sees it, m."""
+    planted_sigma: float = 0.01
+    """How far a point of the foot may move that stands on the floor, m."""
     joint_sigma: float = 0.2
     """How far a joint may turn from the fit, rad."""
     deep: float = 0.04
@@ -237,16 +241,29 @@ class Crowd:
         self, person: int, rows: Int[Tensor, "L"], points: Float[Tensor, "L K 3"]
     ) -> PointHold:
         """Return what the keypoints say of every point; evenly where there are none."""
-        weight = points.new_zeros(*points.shape[:2], 6)
+        weight = self._planted(person, rows, points)
         own = len(self.part.chain.points)
         if self.views is None:
-            weight[:, :own, [0, 3, 5]] = self.options.point_sigma**-2
+            weight[:, :own, [0, 3, 5]] += self.options.point_sigma**-2
             return PointHold(target=points, weight=weight)
         for cost in self.views.of(person, self.chains[person])(rows):
             pull = cost.pull(points.float())
             weight[:, pull.point] += pull.hessian.double()
         weight[:, :own, [0, 3, 5]] += self.options.unseen_sigma**-2
         return PointHold(target=points, weight=weight)
+
+    def _planted(
+        self, person: int, rows: Int[Tensor, "L"], points: Float[Tensor, "L K 3"]
+    ) -> Float[Tensor, "L K 6"]:
+        """Hold points that stand on the floor."""
+        weight, motion = points.new_zeros(*points.shape[:2], 6), self.given
+        for column, name in enumerate(motion.contact_names if motion.contact is not None else ()):
+            if motion.contact is not None and name in self.chains[person].points:
+                stands = torch.from_numpy(motion.contact[person, rows.numpy(), column] >= _STANDS)
+                point = self.chains[person].points.index(name)
+                for entry in (0, 3, 5):
+                    weight[:, point, entry] = stands.double() * self.options.planted_sigma**-2
+        return weight
 
     def keep(self, members: Sequence[Member], poses: Sequence[Pose], start: int) -> None:
         """Take over what was found in the frames from `start`."""
