@@ -1,6 +1,7 @@
 """Calibrations of other programs: what is written comes back, and files in their own words."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ from marey.io.calibration_opencv import (
     write_easymocap,
     write_opencv,
 )
-from marey.io.calibration_pose2sim import read_pose2sim
+from marey.io.calibration_pose2sim import read_pose2sim, read_qualisys, write_qualisys
 
 
 def make(fisheye: bool = False) -> Cameras:
@@ -61,6 +62,15 @@ def easymocap(cameras: Cameras, folder: Path) -> Cameras:
 
 def opencv(cameras: Cameras, folder: Path) -> Cameras:
     return read_opencv(write_opencv(cameras, folder))
+
+
+def test_qualisys_comes_back_and_refuses_what_it_cannot_hold(tmp_path: Path):
+    path, cameras = tmp_path / "calib.qca.txt", replace(make(), distortion=make().distortion[:, :4])
+    write_qualisys(cameras, path)
+    assert_same(read_qualisys(path), cameras)
+    for other in (make(), make(fisheye=True)):
+        with pytest.raises(InputError, match=r"write \.toml"):
+            write_qualisys(other, tmp_path / "other.qca.txt")
 
 
 @pytest.mark.parametrize("travel", [anipose, easymocap, opencv])

@@ -81,7 +81,9 @@ def test_a_board_that_is_never_found(tmp_path: Path):
         calibrate_by_board([source], TEXT)
 
 
-@pytest.mark.parametrize("name", ["calib.toml", "a.colmap", "b.easymocap", "c.opencv"])
+@pytest.mark.parametrize(
+    "name", ["calib.toml", "calib.qca.txt", "a.colmap", "b.easymocap", "c.opencv"]
+)
 def test_what_is_written_is_what_solve_reads(name: str, tmp_path: Path):
     cameras = make_cameras(3)
     write_calibration(cameras, tmp_path / name)

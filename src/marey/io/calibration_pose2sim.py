@@ -17,12 +17,14 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from marey.core import Cameras
-from marey.core.errors import FormatError
+from marey.core.errors import FormatError, InputError
+from marey.core.files import atomic_path
 from marey.io._camera_parts import (
     CalibrationFault,
     OneCamera,
     collect_cameras,
     enter_pixels,
+    list_cameras,
     read_tables,
     read_text,
     to_numbers,
@@ -65,6 +67,61 @@ def read_qualisys(path: str | Path) -> Cameras:
         raise FormatError(f"{path} is not sound XML ({error}); export it again") from error
     nodes = root.findall("./cameras/camera")
     return collect_cameras(path, [lambda n=node: _from_qualisys(n) for node in nodes])
+
+
+def write_qualisys(cameras: Cameras, path: str | Path, *, overwrite: bool = False) -> None:
+    """Write static pinhole cameras in Qualisys's XML, with what readers of it need.
+
+    Raises:
+        InputError: If cameras move, have lenses that the format cannot hold, or the place cannot be
+            written.
+        OutputExistsError: If the file exists and `overwrite` is off.
+    """
+    root = ElementTree.Element("calibration")
+    every = ElementTree.SubElement(root, "cameras")
+    for camera in list_cameras(cameras):
+        if camera.fisheye or camera.distortion[4:].any():
+            raise InputError(
+                f"Qualisys's files hold k1 k2 p1 p2 of pinhole cameras, and {camera.name} has "
+                "more; write .toml or a folder .colmap"
+            )
+        every.append(_to_qualisys(camera))
+    ElementTree.indent(root)
+    with atomic_path(path, overwrite=overwrite) as temporary:
+        ElementTree.ElementTree(root).write(temporary, encoding="utf-8", xml_declaration=True)
+
+
+def _to_qualisys(camera: OneCamera) -> ElementTree.Element:
+    node = ElementTree.Element("camera", serial=camera.name)
+    width, height = camera.size
+    box = {"left": 0, "top": 0, "right": width - 1, "bottom": height - 1}
+    centre = -1000 * camera.R_cam_world.T @ camera.t_cam_world
+    turn = np.diag([1.0, -1.0, -1.0]) @ camera.R_cam_world
+    rows = {f"r{i + 1}{j + 1}": turn[i, j] for i in range(3) for j in range(3)}
+    bends = np.pad(camera.distortion, (0, 4))[:4]
+    lens = {
+        "focalLengthU": camera.K[0, 0],
+        "focalLengthV": camera.K[1, 1],
+        "centerPointU": camera.K[0, 2],
+        "centerPointV": camera.K[1, 2],
+        "skew": camera.K[0, 1],
+        "radialDistortion1": bends[0],
+        "radialDistortion2": bends[1],
+        "tangentalDistortion1": bends[2],
+        "tangentalDistortion2": bends[3],
+    }
+    sensor = {"sensorMinU": 0, "sensorMaxU": 64 * width, "sensorMinV": 0, "sensorMaxV": 64 * height}
+    parts = {
+        "fov_video": box,
+        "transform": {**dict(zip("xyz", centre, strict=True)), **rows},
+        "intrinsic": {**sensor, **{name: 64 * value for name, value in lens.items()}},
+    }
+    for name, values in parts.items():
+        words = {key: repr(float(value)) for key, value in values.items()}
+        if name == "fov_video":
+            words = {key: str(value) for key, value in box.items()}
+        ElementTree.SubElement(node, name, words)
+    return node
 
 
 def _from_toml(key: str, table: Mapping[str, Any]) -> OneCamera:

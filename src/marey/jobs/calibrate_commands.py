@@ -38,7 +38,8 @@ class CalibrateTask:
     @property
     def page(self) -> Path:
         """Where the page goes."""
-        return self.output.with_suffix(".html")
+        name = self.output.name.removesuffix(".qca.txt")
+        return self.output.with_name(name).with_suffix(".html")
 
 
 def calibrate(task: CalibrateTask, *, talk: Talk) -> None:

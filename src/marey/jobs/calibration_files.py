@@ -9,10 +9,11 @@ from marey.core.files import atomic_folder, refuse_existing
 from marey.io.calibration_anipose import write_anipose
 from marey.io.calibration_colmap import write_colmap
 from marey.io.calibration_opencv import write_easymocap, write_opencv
+from marey.io.calibration_pose2sim import write_qualisys
 
 KNOWN = (
-    "calib.toml (Pose2Sim, Anipose, Caliscope), or a folder calib.colmap, calib.easymocap or "
-    "calib.opencv"
+    "calib.toml (Pose2Sim, Anipose, Caliscope), calib.qca.txt (Qualisys), or a folder "
+    "calib.colmap, calib.easymocap or calib.opencv"
 )
 
 
@@ -23,7 +24,7 @@ def check_calibration(target: Path, *, overwrite: bool) -> None:
         InputError: If the suffix is not known, or the folder does not exist.
         OutputExistsError: If it is taken and `overwrite` is off.
     """
-    if target.suffix.lower() not in _WRITERS:
+    if _find_kind(target) not in _WRITERS:
         raise InputError(f"'{target.name}' does not say which format is wanted; name it {KNOWN}")
     if not target.resolve().parent.is_dir():
         raise InputError(f"the folder {target.parent} does not exist; create it first")
@@ -38,7 +39,15 @@ def write_calibration(cameras: Cameras, target: Path, *, overwrite: bool = False
         OutputExistsError: If the place is taken and `overwrite` is off.
     """
     check_calibration(target, overwrite=overwrite)
-    _WRITERS[target.suffix.lower()](cameras, target, overwrite)
+    _WRITERS[_find_kind(target)](cameras, target, overwrite)
+
+
+def _find_kind(target: Path) -> str:
+    return ".qca.txt" if target.name.lower().endswith(".qca.txt") else target.suffix.lower()
+
+
+def _write_qualisys(cameras: Cameras, target: Path, overwrite: bool) -> None:
+    write_qualisys(cameras, target, overwrite=overwrite)
 
 
 def _write_toml(cameras: Cameras, target: Path, overwrite: bool) -> None:
@@ -60,6 +69,7 @@ def _write_opencv(cameras: Cameras, target: Path, overwrite: bool) -> None:
 
 _WRITERS: Mapping[str, Callable[[Cameras, Path, bool], None]] = {
     ".toml": _write_toml,
+    ".qca.txt": _write_qualisys,
     ".colmap": _write_colmap,
     ".easymocap": _write_easymocap,
     ".opencv": _write_opencv,
