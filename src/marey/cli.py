@@ -76,10 +76,13 @@ class Solve:
     cameras, or given in their order."""
     sync: bool = True
     """Put the clocks of several cameras right by what the videos show; --no-sync trusts them."""
-    keypoints: Path | None = None
+    keypoints: Annotated[
+        tuple[Path, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="PATH")
+    ] = ()
     """Keypoints that another detector found in the video: COCO .json, a folder of OpenPose's files
-    or MediaPipe's .npz; they alone are enough if they state the size of the pictures. Or
-    segpose:WEIGHTS.pth, to find them by SegPose2D or ViTPose, as with --landmarks."""
+    or MediaPipe's .npz; they alone are enough if they state the size of the pictures. With
+    --cameras once per camera. Or segpose:WEIGHTS.pth, to find them by SegPose2D or ViTPose, as with
+    --landmarks."""
     fps: float | None = None
     """Frames per second, for --keypoints that state none (30 unless said)."""
     size: tuple[int, int] | None = None
@@ -89,16 +92,35 @@ class Solve:
 
     def run(self) -> None:
         """Run the command."""
-        if self.keypoints is not None and name_network(self.keypoints) is not None:
-            options = choose_network(self.options, self.keypoints)
-            replace(self, keypoints=None, options=options).run()
+        if len(self.keypoints) == 1 and name_network(self.keypoints[0]) is not None:
+            options = choose_network(self.options, self.keypoints[0])
+            replace(self, keypoints=(), options=options).run()
             return
         video = next(iter(self.video), None)
-        if self.keypoints is not None:
-            if len(self.video) > 1 or self.cameras is not None:
-                raise InputError("--keypoints is for one camera; give its video alone, or none")
-            commands.solve_from_keypoints(
+        if self.keypoints and self.cameras is not None:
+            commands.solve_from_keypoint_views(
+                ManyVideos(
+                    videos=self.video,
+                    cameras=self.cameras,
+                    output=self.output,
+                    exports=self.export,
+                    sync=self.sync,
+                ),
                 self.keypoints,
+                hints=KeypointHints(frame_rate=self.fps, size=self.size),
+                options=self.options,
+                talk=self.talk,
+            )
+            return
+        if self.keypoints:
+            keypoints, *others = self.keypoints
+            if len(self.video) > 1 or others:
+                raise InputError(
+                    "--keypoints of several cameras need their calibration: add --cameras; without "
+                    "it give those of one camera, and its video alone or none"
+                )
+            commands.solve_from_keypoints(
+                keypoints,
                 self.output,
                 hints=KeypointHints(video=video, frame_rate=self.fps, size=self.size),
                 exports=self.export,
@@ -293,8 +315,8 @@ class Calibrate:
     """A video per camera, of people who walk through the scene; for --board videos or folders of
     pictures of the board, one per camera."""
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("calib.toml")
-    """The calibration to write: .toml (Pose2Sim, Anipose, Caliscope), or a folder .colmap,
-    .easymocap or .opencv. A page of the same name (.html) shows how good it is."""
+    """The calibration to write: .toml (Pose2Sim, Anipose, Caliscope), .qca.txt (Qualisys), or a
+    folder .colmap, .easymocap or .opencv. A page of the same name (.html) shows how good it is."""
     height: float | None = None
     """How tall the person is who is seen most, from sole to crown, m."""
     length: tuple[str, str, float] | None = None

@@ -17,7 +17,7 @@ from marey.jobs.outputs import check_exports, check_take, check_target
 from marey.jobs.phrases import format_seconds
 from marey.jobs.readers import IMAGE_DOORS, READERS, Axis, KeypointHints, find_door
 from marey.jobs.reporting import print_json, report
-from marey.jobs.views_commands import ManyVideos, solve_videos
+from marey.jobs.views_commands import ManyVideos, solve_keypoint_files, solve_videos
 
 if TYPE_CHECKING:
     from marey.jobs.solve_into import SolvedTake
@@ -183,6 +183,29 @@ def solve_from_keypoints(
         )
     _say_solved(done, talk)
     _say_faults(target, talk)
+
+
+def solve_from_keypoint_views(
+    task: ManyVideos,
+    keypoints: Sequence[Path],
+    *,
+    hints: KeypointHints,
+    options: SolveOptions,
+    talk: Talk,
+) -> None:
+    """Fit bodies to the keypoints of several cameras, write the take and the exports."""
+    done = solve_keypoint_files(
+        task,
+        keypoints,
+        hints=hints,
+        options=options,
+        overwrite=talk.overwrite,
+        quiet=talk.quiet,
+        as_json=talk.json,
+        note=_note_to(talk),
+    )
+    _say_solved(done, talk)
+    _say_faults(done.path, talk)
 
 
 def _say_solved(done: "SolvedTake", talk: Talk) -> None:

@@ -52,10 +52,10 @@ def solve_keypoints(
         NothingFoundError: If nobody has keypoints, or nobody is seen well enough.
     """
     options = options or SolveOptions()
-    _check_options(options)
+    check_keypoint_options(options)
     begin, timings = clock.perf_counter(), Timings()
     take = import_take(keypoints, video=video, frame_rate=frame_rate, size=size)
-    part = _choose_part(options)
+    part = choose_part(options)
     take = cut_take(take, start=part.get("start_s"), end=part.get("end_s"), every=options.every)
     people = tuple(prepare_person(person) for person in take.people if person.keypoints2d)
     if not people:
@@ -96,7 +96,7 @@ def solve_keypoints(
     )
 
 
-def _choose_part(options: SolveOptions) -> dict[str, float]:
+def choose_part(options: SolveOptions) -> dict[str, float]:
     """Return which frames are wanted, as the provenance names it; empty for all."""
     if options.every < 1:
         raise InputError(f"--every must be at least 1, got {options.every}")
@@ -108,7 +108,7 @@ def _choose_part(options: SolveOptions) -> dict[str, float]:
     return {**moments, **({"every": options.every} if options.every > 1 else {})}
 
 
-def _check_options(options: SolveOptions) -> None:
+def check_keypoint_options(options: SolveOptions) -> None:
     """Refuse options that only say how to look at pictures.
 
     Raises:

@@ -1,30 +1,25 @@
 """Several videos and their calibration in, a take out."""
 
 import json
-import math
 import time as clock
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import marey
 from marey.body import load_body
-from marey.capture.many_views import ManyViewsOptions, SolvedViews, solve_views
 from marey.capture.pipeline import Seen, Timings, see_people
-from marey.capture.view_clocks import ViewClock, describe_clocks, find_clocks, set_clocks
-from marey.capture.view_quality import ViewQuality
-from marey.core import Cameras, Clip, Tracks
+from marey.capture.second_look import find_missed, read_pictures
+from marey.core import Cameras, Clip, Keypoints2D, Tracks
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
-from marey.io.overrides import describe_overrides
 from marey.io.take import describe_source
 from marey.io.video import read_frames
 from marey.jobs.camera_files import find_calibration, match_cameras, read_cameras
+from marey.jobs.finish_views import finish_views
 from marey.jobs.journal import Journal
 from marey.jobs.options import SolveOptions
-from marey.jobs.outputs import digest_output
 from marey.jobs.overriding import choose_overrides
 from marey.jobs.recorded import record_detector, record_estimator
 from marey.jobs.solve import (
@@ -32,14 +27,11 @@ from marey.jobs.solve import (
     capture_options,
     check_numbers,
     describe_run,
-    name_body,
     open_clip,
     open_networks,
-    refine_solved,
 )
-from marey.jobs.stages import describe_people, describe_refine
-
-_REVISION = 2
+from marey.jobs.stages import describe_people
+from marey.models.protocols import LandmarkEstimator, PersonDetector
 
 Note = Callable[[str], None]
 
@@ -82,44 +74,45 @@ def solve_many(
     sizes = {clip.size for clip in clips}
     size = sizes.pop() if len(sizes) == 1 else None
     matched = match_cameras(read_cameras(place, size=size, note=note), clips, note)
-    body, overrides = load_body(options.body), choose_overrides(options, None, note)
-    views = _see_all(clips, options, journals, progress, timings, note)
-    clocks = _find_clocks(views, matched, note, timings) if sync else ()
-    straight, on_time = set_clocks(views, matched, clocks) if clocks else (views, matched)
-    solved: SolvedViews = solve_views(
-        straight,
-        on_time,
-        body=body,
-        options=ManyViewsOptions(overrides=overrides),
+    # A body or a list of overrides that cannot be used is refused before the networks start.
+    load_body(options.body)
+    choose_overrides(options, None)
+    with timings.measure("load networks"):
+        networks = open_networks(options)
+    views = _see_all(clips, networks, options, journals, progress, timings, note)
+    take = finish_views(
+        views,
+        matched,
+        calibration=Path(cameras),
+        options=options,
+        sync=sync,
+        made_of={"people": describe_people(options)},
+        look=partial(_look_again, estimator=networks[1], progress=progress),
         progress=progress,
         timings=timings,
+        note=note,
     )
-    for view in solved.quality:
-        if view.complaint is not None:
-            note(view.complaint)
-    stages = {
-        "marey": {"version": marey.__version__},
-        "people": describe_people(options),
-        "cameras": {"file": Path(cameras).name, "sha256": digest_output(place)},
-        "clocks": _describe_clocks(clocks),
-        "views": {view.name: _describe(view) for view in solved.quality},
-        "fit": {"revision": _REVISION, "body": f"{body.name} {body.version}"},
-    }
-    # Clocks without the drift that was taken out: those of the files, which pictures are found by.
-    take = replace(solved.take, clips=tuple(seen.clip for seen in views))
-    if overrides:
-        stages["overrides"] = {"entries": describe_overrides(overrides)}
-    if options.refine != "none":
-        with timings.measure("refine motion"):
-            take = refine_solved(take, options)
-        stages["refine"] = describe_refine(options.refine)
-    take = replace(name_body(take, options.body), provenance=stages)
     total = clock.perf_counter() - begin
     return Solved(take=take, run=describe_run(timings, total, num_frames=len(take.time)))
 
 
+def _look_again(
+    views: Sequence[Seen],
+    cameras: Cameras,
+    keypoints: Keypoints2D,
+    *,
+    estimator: LandmarkEstimator,
+    progress: Progress,
+) -> Keypoints2D:
+    """Look for people in views that missed them."""
+    times = [seen.clip.time + late for seen, late in zip(views, cameras.time_offset, strict=True)]
+    pictures = read_pictures([seen.clip for seen in views], times, keypoints.time)
+    return find_missed(keypoints, cameras, pictures, estimator, progress=progress)
+
+
 def _see_all(
     clips: Sequence[Clip],
+    networks: tuple[PersonDetector, LandmarkEstimator],
     options: SolveOptions,
     journals: Path | None,
     progress: Progress,
@@ -127,8 +120,6 @@ def _see_all(
     note: Note,
 ) -> list[Seen]:
     """Find people in every video; one where nobody is seen says nothing."""
-    with timings.measure("load networks"):
-        networks = open_networks(options)
     every, before, views = sum(clip.num_frames for clip in clips), 0, []
     for row, clip in enumerate(clips):
 
@@ -183,39 +174,3 @@ def _open_journal(
         yield journal
     finally:
         journal.close()
-
-
-def _find_clocks(
-    views: Sequence[Seen], cameras: Cameras, note: Note, timings: Timings
-) -> tuple[ViewClock, ...]:
-    """Find what the clocks are off by; nothing for single pictures, which show no movement."""
-    if all(seen.clip.num_frames == 1 for seen in views):
-        return ()
-    with timings.measure("synchronise"):
-        clocks = find_clocks(views, cameras)
-    note(describe_clocks(clocks))
-    return clocks
-
-
-def _describe_clocks(clocks: Sequence[ViewClock]) -> Mapping[str, Any]:
-    """Return how clocks were set as a take keeps it."""
-    if not clocks:
-        return {"method": "trusted"}
-    table: dict[str, Any] = {"method": "people's movement"}
-    for clock_ in clocks:
-        row: dict[str, Any] = {"verdict": clock_.verdict, "applied_s": round(clock_.applied, 6)}
-        if math.isfinite(clock_.sigma):
-            row |= {"offset_s": round(clock_.offset, 6), "sigma_s": round(clock_.sigma, 6)}
-        if clock_.drift:
-            row["drift_s_per_s"] = clock_.drift
-        table[clock_.name] = row
-    return table
-
-
-def _describe(view: ViewQuality) -> dict[str, float]:
-    """Return a view's quality as a take keeps it; what is unknown is left out."""
-    figures = {"agreeing": view.agreeing, "error_px": view.error_px}
-    return {
-        "keypoints": view.num_seen,
-        **{name: round(value, 4) for name, value in figures.items() if math.isfinite(value)},
-    }

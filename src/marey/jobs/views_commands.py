@@ -9,6 +9,7 @@ from marey.core.errors import InputError
 from marey.io.overrides import find_overrides
 from marey.jobs.options import SolveOptions
 from marey.jobs.outputs import check_exports, check_target
+from marey.jobs.readers import KeypointHints
 from marey.jobs.reporting import report
 from marey.jobs.workspace import find_part
 
@@ -88,4 +89,60 @@ def solve_videos(
             progress=progress,
             note=note,
             resumes=True,
+        )
+
+
+def solve_keypoint_files(
+    task: ManyVideos,
+    keypoints: Sequence[Path],
+    *,
+    hints: KeypointHints,
+    options: SolveOptions,
+    overwrite: bool,
+    quiet: bool,
+    as_json: bool,
+    note: Callable[[str], None],
+) -> "SolvedTake":
+    """Solve keypoints of several cameras, write the take and the exports.
+
+    Raises:
+        InputError: If there are less than two, or one twice, or what `solve_keypoint_views` raises.
+    """
+    assert task.cameras is not None
+    if len(keypoints) < 2:
+        raise InputError("--cameras is for keypoints of several cameras; give --keypoints for each")
+    if len({path.resolve() for path in keypoints}) < len(keypoints):
+        raise InputError("a file of keypoints is given twice; give one per camera")
+    first = keypoints[0]
+    target = task.output or Path(f"{first.stem or first.resolve().name}.take")
+    if target.resolve() in {path.resolve() for path in keypoints}:
+        raise InputError(f"{target} would be replaced by its own result; name it with --output")
+    sources = [*keypoints, *task.videos, task.cameras]
+    check_target(target, overwrite=overwrite)
+    check_exports(target, task.exports, overwrite=overwrite, sources=sources)
+    from marey.jobs.camera_files import find_calibration
+    from marey.jobs.solve_at_once import solve_at_once
+    from marey.jobs.solve_keypoint_views import solve_keypoint_views
+
+    options = replace(options, override=options.override or find_overrides(target))
+    cameras = find_calibration(task.cameras)
+    with report(quiet=quiet, as_json=as_json) as progress:
+        return solve_at_once(
+            lambda: solve_keypoint_views(
+                keypoints,
+                cameras,
+                videos=task.videos,
+                hints=hints,
+                options=options,
+                sync=task.sync,
+                progress=progress,
+                note=note,
+            ),
+            target,
+            sources=[*keypoints, *task.videos, cameras, *filter(None, [options.override])],
+            settings={"hints": repr(hints), "options": repr(options), "sync": task.sync},
+            exports=task.exports,
+            overwrite=overwrite,
+            progress=progress,
+            note=note,
         )

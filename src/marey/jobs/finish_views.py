@@ -1,0 +1,134 @@
+"""From what several cameras saw to a finished take: clocks, motion, where all of it came from."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import marey
+from marey.body import load_body
+from marey.capture.many_views import ManyViewsOptions, solve_views
+from marey.capture.pipeline import Seen, Timings
+from marey.capture.view_clocks import ViewClock, describe_clocks, find_clocks, set_clocks
+from marey.capture.view_quality import ViewQuality
+from marey.core import Cameras, Keypoints2D, Take
+from marey.core.progress import Progress
+from marey.io.overrides import describe_overrides
+from marey.jobs.camera_files import find_calibration
+from marey.jobs.options import SolveOptions
+from marey.jobs.outputs import digest_output
+from marey.jobs.overriding import choose_overrides
+from marey.jobs.solve import name_body, refine_solved
+from marey.jobs.stages import describe_refine
+
+_REVISION = 2
+
+Note = Callable[[str], None]
+Look = Callable[[Sequence[Seen], Cameras, Keypoints2D], Keypoints2D]
+"""Looks for people in views that missed them, given what views saw, their cameras and everyone's
+keypoints on the common clock (`capture/second_look.py`)."""
+
+
+def finish_views(  # noqa: PLR0913
+    views: Sequence[Seen],
+    cameras: Cameras,
+    *,
+    calibration: Path,
+    options: SolveOptions,
+    sync: bool,
+    made_of: Mapping[str, Any],
+    look: Look | None = None,
+    progress: Progress,
+    timings: Timings,
+    note: Note,
+) -> Take:
+    """Turn what several cameras saw into a take.
+
+    Args:
+        views: What each camera saw.
+        cameras: Their cameras, in the same order.
+        calibration: Where the cameras come from.
+        options: Body and refinement.
+        sync: Whether clocks are put right by what the views show; else they are trusted.
+        made_of: Tables of the provenance that say where `views` come from.
+        look: Looks for people in views that missed them; nobody looks if None.
+        progress: Called as the fit advances.
+        timings: Where seconds per stage are added up.
+        note: Called with a sentence wherever something was assumed, or seems wrong.
+
+    Raises:
+        InputError: If views and cameras do not fit together, or nobody is found.
+    """
+    body, overrides = load_body(options.body), choose_overrides(options, None, note)
+    clocks = _find_clocks(views, cameras, note, timings) if sync else ()
+    straight, on_time = set_clocks(views, cameras, clocks) if clocks else (views, cameras)
+    solved = solve_views(
+        straight,
+        on_time,
+        body=body,
+        options=ManyViewsOptions(overrides=overrides),
+        second_look=None if look is None else partial(look, straight, on_time),
+        progress=progress,
+        timings=timings,
+    )
+    for view in solved.quality:
+        if view.complaint is not None:
+            note(view.complaint)
+    stages = {
+        "marey": {"version": marey.__version__},
+        **made_of,
+        "cameras": {
+            "file": calibration.name,
+            "sha256": digest_output(find_calibration(calibration)),
+        },
+        "clocks": _describe_clocks(clocks),
+        "views": {view.name: _describe(view) for view in solved.quality},
+        "fit": {"revision": _REVISION, "body": f"{body.name} {body.version}"},
+    }
+    # Clocks without the drift that was taken out: those of the files, which pictures are found by.
+    take = replace(solved.take, clips=tuple(seen.clip for seen in views))
+    if overrides:
+        stages["overrides"] = {"entries": describe_overrides(overrides)}
+    if options.refine != "none":
+        with timings.measure("refine motion"):
+            take = refine_solved(take, options)
+        stages["refine"] = describe_refine(options.refine)
+    return replace(name_body(take, options.body), provenance=stages)
+
+
+def _find_clocks(
+    views: Sequence[Seen], cameras: Cameras, note: Note, timings: Timings
+) -> tuple[ViewClock, ...]:
+    """Find what the clocks are off by; nothing for single pictures, which show no movement."""
+    if all(seen.clip.num_frames == 1 for seen in views):
+        return ()
+    with timings.measure("synchronise"):
+        clocks = find_clocks(views, cameras)
+    note(describe_clocks(clocks))
+    return clocks
+
+
+def _describe_clocks(clocks: Sequence[ViewClock]) -> Mapping[str, Any]:
+    """Return how clocks were set as a take keeps it."""
+    if not clocks:
+        return {"method": "trusted"}
+    table: dict[str, Any] = {"method": "people's movement"}
+    for clock_ in clocks:
+        row: dict[str, Any] = {"verdict": clock_.verdict, "applied_s": round(clock_.applied, 6)}
+        if math.isfinite(clock_.sigma):
+            row |= {"offset_s": round(clock_.offset, 6), "sigma_s": round(clock_.sigma, 6)}
+        if clock_.drift:
+            row["drift_s_per_s"] = clock_.drift
+        table[clock_.name] = row
+    return table
+
+
+def _describe(view: ViewQuality) -> dict[str, float]:
+    """Return a view's quality as a take keeps it; what is unknown is left out."""
+    figures = {"agreeing": view.agreeing, "error_px": view.error_px}
+    return {
+        "keypoints": view.num_seen,
+        **{name: round(value, 4) for name, value in figures.items() if math.isfinite(value)},
+    }
