@@ -137,7 +137,8 @@ def read_pictures(
         }
         if not wanted:
             return
-        for picture in read_frames(clip, start=min(wanted), stop=max(wanted) + 1):
+        # From the first frame on: a clip whose drift was taken out has no times of its file.
+        for picture in read_frames(clip, stop=max(wanted) + 1):
             if picture.index in wanted:
                 yield wanted[picture.index], picture.image
 
