@@ -27,7 +27,8 @@ class SolveOptions:
         min_height: Smallest person to follow, px.
         far_people: Whether to look for small, far people in tiles of the frame (slower).
         refine: How to refine the fitted motion (`docs/refine.md`).
-        override: Keypoints whose confidence is forced by hand (`marey.io.overrides`).
+        override: A .toml of keypoints whose confidence you force by hand, see docs/overrides.md
+            (default: NAME.overrides.toml beside the take, if it is there).
     """
 
     start: str | None = None
