@@ -147,6 +147,12 @@ def test_a_blind_camera_and_only_two(ring):
     assert measure_cameras(two).faults == (None, None)
 
 
+def test_a_single_moment_is_enough(ring):
+    take = make_ring(4, num_frames=1, num_people=1, size=(1280, 720))
+    found = measure_cameras(take)
+    assert found.num_seen.max() < 50 and found.doubtful == []
+
+
 def test_one_camera_has_no_such_section():
     take = make_ring(1, num_frames=4)
     assert measure_cameras(take) is None

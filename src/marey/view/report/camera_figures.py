@@ -22,8 +22,8 @@ SURE = TriangulationOptions().min_confidence
 """Confidence above which a keypoint speaks for or against a camera."""
 REACH = 2 * TriangulationOptions().max_error
 """Distance within which a view agrees, on the plane one metre ahead."""
-BLIND = 50
-"""Keypoints below which nothing can be said about a camera."""
+BLIND, BLIND_MOMENT = 50, 6
+"""Keypoints below which nothing can be said about a camera: in all, and in a single picture."""
 WEAK = 0.85
 """Share of agreeing keypoints below which a camera is doubtful."""
 WORSE = 2.5
@@ -63,8 +63,13 @@ class CameraFigures:
         """The cameras that disagree with the others, or see too little to say."""
         return [view for view in range(len(self.names)) if self._is_doubtful(view)]
 
+    def is_blind(self, view: int) -> bool:
+        """Tell whether a camera sees too little to be judged."""
+        least = min(BLIND, BLIND_MOMENT * self.error_px.shape[1])
+        return bool(self.num_seen[view] < least)
+
     def _is_doubtful(self, view: int) -> bool:
-        if self.num_seen[view] < BLIND or not self.agreeing[view] >= WEAK:
+        if self.is_blind(view) or not self.agreeing[view] >= WEAK:
             return True
         others = np.delete(self.median_m, view)
         usual = float(np.nanmedian(others)) if np.isfinite(others).any() else np.nan

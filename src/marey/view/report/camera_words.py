@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from marey.view.report.camera_faults import CameraFault
-from marey.view.report.camera_figures import BLIND, WEAK, CameraFigures
+from marey.view.report.camera_figures import WEAK, CameraFigures
 from marey.view.report.findings import Finding
 from marey.view.report.words import number, percent
 
@@ -20,7 +20,7 @@ def judge_camera(cameras: CameraFigures, view: int) -> str:
     """Return what is to be said about one camera, in sentences."""
     if cameras.num_seen[view] == 0:
         return "It sees nobody: is it dark, or turned away?"
-    if cameras.num_seen[view] < BLIND:
+    if cameras.is_blind(view):
         return "It hardly sees anybody and adds nothing: is it dark, or turned away?"
     agreeing = cameras.agreeing[view]
     if not math.isfinite(agreeing):
