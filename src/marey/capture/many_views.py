@@ -210,8 +210,10 @@ def refine_skeletons(keypoints: Keypoints3D, options: ManyViewsOptions) -> Keypo
         )
         return points
 
-    # One after the other: many small steps in Python only wait for each other in threads.
-    position = np.stack([straighten(row) for row in range(len(filled.people))])
+    # One after the other, and linear algebra on one thread: of many small steps threads only make
+    # waiting, of which they do several times the work.
+    with one_thread_each():
+        position = np.stack([straighten(row) for row in range(len(filled.people))])
     return replace(filled, position=position.astype(np.float32))
 
 
