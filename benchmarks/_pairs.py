@@ -17,11 +17,11 @@ from torch import Tensor
 from marey.body import Body
 from marey.core import BodyMotion
 from marey.datasets import acclaim, cmu_salsa
-from marey.fit.body_capsules import add_capsules
 from marey.fit.chain import Chain, Pose
+from marey.fit.contact.body_capsules import add_capsules
+from marey.fit.contact.penetration import BodyContact
 from marey.fit.costs import PointAnchor
 from marey.fit.parts import BODY, make_part
-from marey.fit.penetration import BodyContact
 from marey.fit.problem import Problem
 from marey.fit.retarget import retarget_motion
 from marey.fit.sequence import SequenceOptions, Smoothness

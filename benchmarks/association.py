@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from marey.capture.associate import associate_candidates
-from marey.capture.triangulate import KeypointOptions, triangulate_keypoints
+from marey.capture.views.associate import associate_candidates
+from marey.capture.views.triangulate import KeypointOptions, triangulate_keypoints
 from marey.core import Keypoints3D, convert_keypoints
 from marey.datasets.shelf import read_candidates, read_sequence
 from marey.evaluate import correct_limbs

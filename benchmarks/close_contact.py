@@ -23,17 +23,17 @@ from benchmarks._pages import replace_tables
 from benchmarks._pairs import read_dance, read_grappling
 from benchmarks._tables import Cell, Table, format_table
 from marey.body import Body, load_body
-from marey.capture.contact_keypoints import ContactRoad
-from marey.capture.contact_road import pass_contact
-from marey.capture.duplicates import suppress_duplicates
-from marey.capture.fit_views import fit_views
-from marey.capture.many_views import ManyViewsOptions, lay_out_person, refine_skeletons
-from marey.capture.motion_learned import LearnedMotion
-from marey.capture.motion_model import PosePredictor, hold_position, hold_velocity
-from marey.capture.triangulate import triangulate_keypoints
+from marey.capture.contact.keypoints import ContactRoad
+from marey.capture.contact.motion_learned import LearnedMotion
+from marey.capture.contact.motion_model import PosePredictor, hold_position, hold_velocity
+from marey.capture.contact.road import pass_contact
+from marey.capture.views.duplicates import suppress_duplicates
+from marey.capture.views.fit_views import fit_views
+from marey.capture.views.many_views import ManyViewsOptions, lay_out_person, refine_skeletons
+from marey.capture.views.triangulate import triangulate_keypoints
 from marey.core import BodyMotion, Cameras, Keypoints2D
-from marey.fit.mesh_distance import MeshTree
-from marey.fit.separate import separate_people
+from marey.fit.contact.mesh_distance import MeshTree
+from marey.fit.contact.separate import separate_people
 from marey.fit.threads import one_thread_each, side_by_side
 from marey.synthetic import make_cameras
 from marey.synthetic.close import CloseNoise, CloseScene, close_scene, pose_motion, take_views

@@ -21,12 +21,12 @@ from benchmarks._machine import describe_machine, format_machine
 from benchmarks._pages import replace_section
 from benchmarks._pairs import read_dance, read_grappling
 from marey.body import Body, load_body
-from marey.capture.fit_views import fit_views
-from marey.capture.many_views import ManyViewsOptions, lay_out_person, refine_skeletons
-from marey.capture.triangulate import triangulate_keypoints
+from marey.capture.views.fit_views import fit_views
+from marey.capture.views.many_views import ManyViewsOptions, lay_out_person, refine_skeletons
+from marey.capture.views.triangulate import triangulate_keypoints
 from marey.core import BodyMotion, Cameras, Keypoints2D
-from marey.fit.mesh_distance import MeshTree
-from marey.fit.separate import separate_people
+from marey.fit.contact.mesh_distance import MeshTree
+from marey.fit.contact.separate import separate_people
 from marey.fit.threads import one_thread_each
 from marey.synthetic.cameras import make_cameras
 from marey.synthetic.close import close_scene, pose_motion

@@ -20,11 +20,11 @@ from benchmarks._filmed import Part, body_part, find_shape, make_scene, start_bo
 from benchmarks._machine import describe_machine, format_machine
 from benchmarks._pages import replace_section
 from marey.body import Body, load_body
-from marey.fit.body_capsules import add_capsules
-from marey.fit.capsules import Capsules, meet
 from marey.fit.chain import Pose
+from marey.fit.contact.body_capsules import add_capsules
+from marey.fit.contact.capsules import Capsules, meet
+from marey.fit.contact.penetration import BodyContact
 from marey.fit.costs import PointAnchor
-from marey.fit.penetration import BodyContact
 from marey.fit.problem import Problem
 from marey.fit.sequence import SequenceOptions, solve_sequence
 from marey.fit.threads import one_thread_each, side_by_side

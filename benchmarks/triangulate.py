@@ -21,7 +21,7 @@ from scipy.optimize import least_squares
 from benchmarks._machine import describe_machine, format_machine
 from benchmarks._pages import VIEWS, replace_section
 from benchmarks._tables import Table, format_table
-from marey.capture.triangulate import make_extrinsics
+from marey.capture.views.triangulate import make_extrinsics
 from marey.geometry.triangulation import TriangulationOptions, triangulate
 from marey.synthetic import make_cameras
 

@@ -23,9 +23,9 @@ from benchmarks._machine import describe_machine, format_machine
 from benchmarks._pages import VIEWS, replace_section
 from benchmarks._tables import Cell, Table, format_table
 from marey.body import Body, load_body
-from marey.capture.fit_views import fit_views
-from marey.capture.many_views import ManyViewsOptions, lay_out_person, refine_skeletons
-from marey.capture.triangulate import TriangulatedKeypoints, triangulate_keypoints
+from marey.capture.views.fit_views import fit_views
+from marey.capture.views.many_views import ManyViewsOptions, lay_out_person, refine_skeletons
+from marey.capture.views.triangulate import TriangulatedKeypoints, triangulate_keypoints
 from marey.core import Keypoints2D, Skeleton, load_skeleton
 from marey.fit.threads import one_thread_each, side_by_side
 from marey.synthetic import MotionName, SyntheticScene, make_cameras, synthetic_scene

@@ -10,7 +10,7 @@ from benchmarks._pairs import read_dance, read_grappling
 from benchmarks.close_contact import count_swaps, deepest_mm, error_mm
 
 from marey.body import load_body
-from marey.capture.contact import find_mesh_contact
+from marey.capture.contact.find import find_mesh_contact
 from marey.synthetic import make_cameras
 from marey.synthetic.close import CloseNoise, close_scene, pose_motion
 

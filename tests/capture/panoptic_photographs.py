@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from marey.capture.common_clock import find_steps
-from marey.capture.crowd_in_views import gather_crowd
 from marey.capture.pipeline import CaptureOptions, see_people
+from marey.capture.rig.common_clock import find_steps
+from marey.capture.views.crowd_in_views import gather_crowd
 from marey.core import Cameras, Keypoints2D
 from marey.io.video import probe_clip, read_frames
 from marey.models.detector import SsdPersonDetector

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from marey.capture.triangulate import TriangulatedKeypoints
-from marey.capture.view_data import ViewsOfPerson
+from marey.capture.views.triangulate import TriangulatedKeypoints
+from marey.capture.views.view_data import ViewsOfPerson
 from marey.core import Keypoints2D
 
 

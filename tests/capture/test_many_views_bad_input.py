@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from marey.body import Body, load_body
-from marey.capture.many_views import SolvedViews, solve_views
 from marey.capture.pipeline import Seen
-from marey.capture.triangulate import triangulate_keypoints
+from marey.capture.views.many_views import SolvedViews, solve_views
+from marey.capture.views.triangulate import triangulate_keypoints
 from marey.core import Cameras, Keypoints2D, Tracks, convert_keypoints, load_skeleton
 from marey.core.errors import InputError, NothingFoundError
 from marey.synthetic import PERFECT, SyntheticScene, make_cameras, synthetic_scene

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from marey.body import load_body
-from marey.capture.many_views import ManyViewsOptions, solve_views
 from marey.capture.overrides import apply_overrides, override_person
+from marey.capture.views.many_views import ManyViewsOptions, solve_views
 from marey.core import Keypoints2D, Person, load_skeleton
 from marey.core.errors import InputError
 from marey.io.overrides import Override

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from marey.capture.second_look import SecondLook, find_missed
-from marey.capture.triangulate import triangulate_keypoints
+from marey.capture.views.second_look import SecondLook, find_missed
+from marey.capture.views.triangulate import triangulate_keypoints
 from marey.geometry.projection import select_viewpoint
 from marey.models.wholebody import WholeBodyEstimator
 

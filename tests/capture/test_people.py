@@ -4,7 +4,7 @@ import numpy as np
 
 from marey.capture.followed import FollowedPerson
 from marey.capture.people import name_people, to_keypoints, to_track
-from marey.capture.sightings import Sighting, Sightings
+from marey.capture.views.sightings import Sighting, Sightings
 from marey.core import load_skeleton
 
 SKELETON = load_skeleton("coco-17")

@@ -6,9 +6,9 @@ import torch
 
 from marey.body import load_body
 from marey.capture import plant
-from marey.capture.first_pose import first_poses
 from marey.capture.observe import Observation, observe
 from marey.capture.plant import find_rests, hold_rests, plant_feet
+from marey.capture.views.first_pose import first_poses
 from marey.fit.chains import body_chain
 from marey.fit.limits import rotation_prior
 from marey.fit.problem import Problem, pose_columns

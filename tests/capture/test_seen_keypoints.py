@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from marey.body import Body, load_body
-from marey.capture.many_views import solve_views
 from marey.capture.seen_keypoints import see_candidates, see_keypoints
+from marey.capture.views.many_views import solve_views
 from marey.core import Candidates2D
 from marey.core.errors import NothingFoundError
 from marey.synthetic import make_cameras

@@ -11,13 +11,13 @@ from hypothesis.extra.numpy import arrays
 
 from marey.core.errors import InputError, ShapeError
 from marey.fit.border import weigh
-from marey.fit.capsules import Capsules
 from marey.fit.chain import Pose, place
+from marey.fit.contact.capsules import Capsules
+from marey.fit.contact.penetration import SelfPenetration
 from marey.fit.costs import RotationPrior
 from marey.fit.frames import LmOptions, solve_frames
 from marey.fit.ground import Floor, FootContact
 from marey.fit.limb_costs import LimbLength, LimbSymmetry
-from marey.fit.penetration import SelfPenetration
 from marey.fit.pose_costs import PoseAnchor
 from marey.fit.problem import Problem, pose_columns
 from marey.fit.sequence import Smoothness, solve_sequence

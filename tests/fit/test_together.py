@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from marey.core.errors import InputError, ShapeError
-from marey.fit.capsules import Capsules
 from marey.fit.chain import Chain, Pose, exp_so3, make_chain, place
+from marey.fit.contact.capsules import Capsules
+from marey.fit.contact.penetration import BodyContact, SelfPenetration
 from marey.fit.costs import PointAnchor, RotationPrior
-from marey.fit.penetration import BodyContact, SelfPenetration
 from marey.fit.pose_costs import PoseAnchor
 from marey.fit.problem import Problem, pose_columns
 from marey.fit.sequence import Coupling, SequenceOptions, Smoothness, solve_sequence

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from marey.capture.board import Board
+from marey.capture.rig.board import Board
 from marey.cli import read
 from marey.core.errors import InputError, MareyError, NothingFoundError, OutputExistsError
 from marey.jobs.calibrate import PeopleOptions, assume_lenses, check_people_options

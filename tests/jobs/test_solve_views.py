@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from marey.assets import demo_clip
-from marey.capture.limbs import find_limbs
+from marey.capture.views.limbs import find_limbs
 from marey.core.errors import InputError, NothingFoundError
 from marey.io.calibration_anipose import write_anipose
 from marey.io.trc import read_trc

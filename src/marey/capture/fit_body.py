@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from marey.capture.first_pose import first_poses
 from marey.capture.observe import Observation, PinholeView
 from marey.capture.plant import plant_feet
 from marey.capture.spans import Presence, runs
+from marey.capture.views.first_pose import first_poses
 from marey.core.scratch import Scratch, chunks
 from marey.fit.chain import Chain, Pose, exp_so3, log_so3
 from marey.fit.costs import PointAnchor

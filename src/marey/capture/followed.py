@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Float
 
-from marey.capture.sightings import Sighting, Sightings
+from marey.capture.views.sightings import Sighting, Sightings
 from marey.models.protocols import PersonLandmarks
 
 

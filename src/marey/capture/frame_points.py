@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
-from marey.capture.triangulate import find_rays
+from marey.capture.views.triangulate import find_rays
 from marey.core import Cameras, Candidates2D, Keypoints2D, Skeleton
 
 PERSON_SIZE_M = 0.7

@@ -4,8 +4,8 @@ import numpy as np
 from jaxtyping import Float
 
 from marey.capture.followed import FollowedPerson
-from marey.capture.sightings import SightingBlock
 from marey.capture.swaps import undo_swaps
+from marey.capture.views.sightings import SightingBlock
 from marey.core import Keypoints2D, Keypoints3D, Person, Skeleton, Track
 from marey.core.scratch import Scratch, chunks
 

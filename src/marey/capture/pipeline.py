@@ -19,7 +19,7 @@ from marey.body import Body
 from marey.capture.everyone import InMemory, find_world_of, fit_everyone
 from marey.capture.fit_body import FitOptions
 from marey.capture.followed import FollowedPerson, TrackOptions
-from marey.capture.masks_track import MaskedPeopleTracker
+from marey.capture.masks.track import MaskedPeopleTracker
 from marey.capture.observe import PinholeView
 from marey.capture.people import name_people, to_person
 from marey.capture.place_in_world import to_world

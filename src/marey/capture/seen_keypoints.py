@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
-from marey.capture.associate import AssociationOptions, associate_candidates
-from marey.capture.crowd_in_views import Association
 from marey.capture.pipeline import Seen
+from marey.capture.views.associate import AssociationOptions, associate_candidates
+from marey.capture.views.crowd_in_views import Association
 from marey.core import Cameras, Candidates2D, Clip, Keypoints2D, Person, Track, Tracks
 from marey.core.errors import NothingFoundError
 

@@ -28,7 +28,7 @@ from marey.capture.boxes import area, overlap
 from marey.capture.conceal import Concealer
 from marey.capture.followed import FollowedPerson, TrackOptions, Trail
 from marey.capture.identities import Identities
-from marey.capture.sightings import Sightings
+from marey.capture.views.sightings import Sightings
 from marey.models.protocols import (
     LandmarkEstimator,
     PersonBoxes,

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from marey.body import Body
 from marey.fit.chain import Chain, Placed, Pose
-from marey.fit.closest import OnSurface, vertex_normals
+from marey.fit.contact.closest import OnSurface, vertex_normals
 from marey.fit.costs import PointAnchor, RotationPrior
 from marey.fit.counterparts import (
     SHARED_LANDMARKS,

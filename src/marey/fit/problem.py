@@ -10,13 +10,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from marey.fit.chain import Chain, Placed, Pose, exp_so3
+from marey.fit.contact.hold import PointHold
+from marey.fit.contact.penetration import SelfPenetration
 from marey.fit.costs import PointAnchor, RelativePoints, Reprojection, RotationPrior
 from marey.fit.forces import Forces, add_up
 from marey.fit.ground import Floor, FootContact
-from marey.fit.hold import PointHold
 from marey.fit.learned_prior import LearnedPrior
 from marey.fit.limb_costs import LimbLength, LimbShape, LimbSymmetry
-from marey.fit.penetration import SelfPenetration
 from marey.fit.pose_costs import PoseAnchor, PoseNormal
 from marey.fit.tree import Layout, Rows, accumulate, expand, make_layout, place_fast, solve_rows
 from marey.fit.views import ViewReprojection

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from marey.body import Body, Landmarks
 from marey.fit.chain import Placed
-from marey.fit.closest import OnSurface, Surface
+from marey.fit.contact.closest import OnSurface, Surface
 from marey.fit.marks import MarkedBody
 
 _FARTHEST = 0.05

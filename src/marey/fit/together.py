@@ -26,11 +26,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from marey.core.errors import InputError, ShapeError
-from marey.fit.capsules import Capsules
 from marey.fit.chain import Pose
+from marey.fit.contact.capsules import Capsules
+from marey.fit.contact.penetration import BodyContact
 from marey.fit.forces import Forces, Pull
 from marey.fit.frames import Solution
-from marey.fit.penetration import BodyContact
 from marey.fit.problem import Problem, State
 from marey.fit.sequence import Bend, Coupling, SequenceOptions, Smoothness
 from marey.fit.threads import side_by_side

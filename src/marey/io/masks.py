@@ -9,7 +9,7 @@ lengths (plain or as text) or polygons. Annotations with a `track_id` (or `insta
 each image.
 
 Nothing is decoded until a frame is asked for. Who is who in the take is another question
-(`marey.capture.masks_people`): masks may name people in any way, and name them wrongly.
+(`marey.capture.masks.people`): masks may name people in any way, and name them wrongly.
 """
 
 import re

@@ -22,7 +22,7 @@ def write_touches(motion: BodyMotion, path: str | Path, *, overwrite: bool = Fal
     """Write the touches of a motion as `.csv` or `.json`.
 
     Args:
-        motion: With touches; see `marey.fit.touch`.
+        motion: With touches; see `marey.fit.contact.touch`.
         path: The file.
         overwrite: Whether an existing file may be replaced.
 
@@ -37,8 +37,8 @@ def write_touches(motion: BodyMotion, path: str | Path, *, overwrite: bool = Fal
     path = Path(path)
     if motion.touch is None:
         raise NothingFoundError(
-            "nobody has looked which parts touch in this motion; marey.fit.touch.mark_touches "
-            "does, and marey solve with several cameras"
+            "nobody has looked which parts touch in this motion; marey.fit.contact.touch does "
+            "(mark_touches), and marey solve with several cameras"
         )
     if path.suffix.lower() not in (".csv", ".json"):
         raise InputError(f"touches are written as .csv or .json, not as '{path.name}'")

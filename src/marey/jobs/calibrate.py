@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from marey.body import load_body
-from marey.capture.bundle import Focal
-from marey.capture.calibrate_views import CalibratedViews, calibrate_views, refine_views
-from marey.capture.metric_scale import KnownSize
 from marey.capture.pipeline import Seen, see_people
-from marey.capture.triangulate import triangulate_keypoints
-from marey.capture.view_clocks import describe_clocks
-from marey.capture.view_quality import measure_reprojection
+from marey.capture.rig.bundle import Focal
+from marey.capture.rig.calibrate_views import CalibratedViews, calibrate_views, refine_views
+from marey.capture.rig.metric_scale import KnownSize
+from marey.capture.rig.view_clocks import describe_clocks
+from marey.capture.views.triangulate import triangulate_keypoints
+from marey.capture.views.view_quality import measure_reprojection
 from marey.core import Cameras, Clip, Tracks
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from marey.capture.board import Board, BoardFinder, BoardView, Lens, calibrate_lens
-from marey.capture.board_rig import locate_corners, place_by_board
+from marey.capture.rig.board import Board, BoardFinder, BoardView, Lens, calibrate_lens
+from marey.capture.rig.board_rig import locate_corners, place_by_board
 from marey.core import Cameras
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent

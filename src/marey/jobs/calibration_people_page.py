@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from marey.capture.calibrate_views import CalibratedViews
-from marey.capture.triangulate import make_extrinsics
-from marey.capture.view_clocks import ViewClock
-from marey.capture.view_quality import ViewQuality, measure_reprojection
+from marey.capture.rig.calibrate_views import CalibratedViews
+from marey.capture.rig.view_clocks import ViewClock
+from marey.capture.views.triangulate import make_extrinsics
+from marey.capture.views.view_quality import ViewQuality, measure_reprojection
 from marey.core import Cameras, Clip
 from marey.geometry.projection import select_viewpoint
 from marey.io.video import read_frames

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 import marey
-from marey.capture.common_clock import find_steps
+from marey.capture.rig.common_clock import find_steps
 from marey.core import Take
 from marey.core.errors import InputError
 from marey.core.files import refuse_existing

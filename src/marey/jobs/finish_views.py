@@ -9,10 +9,10 @@ from typing import Any
 
 import marey
 from marey.body import load_body
-from marey.capture.many_views import ManyViewsOptions, solve_views
 from marey.capture.pipeline import Seen, Timings
-from marey.capture.view_clocks import ViewClock, describe_clocks, find_clocks, set_clocks
-from marey.capture.view_quality import ViewQuality
+from marey.capture.rig.view_clocks import ViewClock, describe_clocks, find_clocks, set_clocks
+from marey.capture.views.many_views import ManyViewsOptions, solve_views
+from marey.capture.views.view_quality import ViewQuality
 from marey.core import Cameras, Keypoints2D, Take
 from marey.core.progress import Progress
 from marey.io.overrides import describe_overrides
@@ -28,7 +28,7 @@ _REVISION = 2
 Note = Callable[[str], None]
 Look = Callable[[Sequence[Seen], Cameras, Keypoints2D], Keypoints2D]
 """Looks for people in views that missed them, given what views saw, their cameras and everyone's
-keypoints on the common clock (`capture/second_look.py`)."""
+keypoints on the common clock (`capture/views/second_look.py`)."""
 
 
 def finish_views(  # noqa: PLR0913

@@ -10,7 +10,7 @@ from pathlib import Path
 import marey
 from marey.body import load_body
 from marey.capture.pipeline import Seen, Timings, see_people
-from marey.capture.second_look import find_missed, read_pictures
+from marey.capture.views.second_look import find_missed, read_pictures
 from marey.core import Cameras, Clip, Keypoints2D, Tracks
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent

@@ -20,7 +20,7 @@ from marey.datasets.corpus.read import read_detections
 from marey.datasets.harmony4d import read_sequence
 from marey.datasets.recording import Recording
 from marey.datasets.views import see_from_cameras
-from marey.fit.capsules import nearest_on_segments
+from marey.fit.contact.capsules import nearest_on_segments
 
 CONTACT_M = 0.10
 """Bones of two people that come as near as this are taken to touch: limbs are some 5 cm thick."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from marey.capture.triangulate import KeypointOptions, triangulate_keypoints
+from marey.capture.views.triangulate import KeypointOptions, triangulate_keypoints
 from marey.core import Cameras, Keypoints2D, Person, Skeleton, Take
 from marey.geometry.triangulation import TriangulationOptions
 from marey.view.report.posing import project

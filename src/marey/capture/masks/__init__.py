@@ -1,0 +1,1 @@
+"""Which place of a picture is whose."""

@@ -1,0 +1,1 @@
+"""Cameras: calibrated from boards and from people, and brought to one clock."""

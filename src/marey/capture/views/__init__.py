@@ -1,0 +1,1 @@
+"""Several cameras: who is who, points in space, and bodies fitted to all views together."""

@@ -1,0 +1,1 @@
+"""Bodies that touch and must not run through each other."""
