@@ -12,7 +12,7 @@ from marey.core import Keypoints2D, Person, load_skeleton
 from marey.core.errors import InputError
 from marey.io.overrides import Override
 from marey.synthetic import make_cameras, synthetic_scene
-from tests.capture.test_many_views import make_seen
+from tests.capture.views.test_many_views import make_seen
 
 SKELETON = load_skeleton("coco-17")
 CAMERAS = ("cam01", "cam02", "cam03")

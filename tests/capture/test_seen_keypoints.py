@@ -11,8 +11,8 @@ from marey.capture.views.many_views import solve_views
 from marey.core import Candidates2D
 from marey.core.errors import NothingFoundError
 from marey.synthetic import make_cameras
-from tests.capture.test_associate import to_candidates
-from tests.capture.test_many_views_bad_input import film, mean_error
+from tests.capture.views.test_associate import to_candidates
+from tests.capture.views.test_many_views_bad_input import film, mean_error
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,8 @@ from marey.jobs.calibration_files import check_calibration, write_calibration
 from marey.jobs.camera_files import read_cameras
 from marey.synthetic import make_cameras
 from marey.view.calibration import render_calibration
-from tests.capture.test_board import CENTRE, FOCAL, SIZE, film
-from tests.capture.test_calibrate import compare
+from tests.capture.rig.test_board import CENTRE, FOCAL, SIZE, film
+from tests.capture.rig.test_calibrate import compare
 
 BOARD = Board(square=0.035, marker=0.026)
 TEXT = "charuco:7x5:0.035:0.026"

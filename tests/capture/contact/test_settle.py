@@ -12,7 +12,7 @@ from marey.core.take import Take
 from marey.fit.contact.touch import find_touches
 from marey.io.take import read_take, write_take
 from marey.synthetic.cameras import make_cameras
-from tests.fit.test_separate import stand
+from tests.fit.contact.test_separate import stand
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from marey.capture.rig.board_rig import locate_corners, place_by_board
 from marey.core.errors import NothingFoundError
 from marey.geometry.projection import select_viewpoint
 from marey.synthetic import make_cameras
-from tests.capture.test_calibrate import compare, forget_poses
+from tests.capture.rig.test_calibrate import compare, forget_poses
 
 CORNERS = np.stack(
     [*np.meshgrid(0.1 * np.arange(6), 0.1 * np.arange(4)), np.zeros((4, 6))], -1

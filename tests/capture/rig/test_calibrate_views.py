@@ -13,8 +13,8 @@ from marey.capture.rig.mirrored import flip_view
 from marey.core import Cameras, Keypoints2D, convert_keypoints, load_skeleton
 from marey.core.errors import InputError, NothingFoundError
 from marey.synthetic import PERFECT, SyntheticScene, make_cameras, synthetic_scene
+from tests.capture.rig.test_calibrate import compare, disturb, forget_poses
 from tests.capture.seen_views import see_views
-from tests.capture.test_calibrate import compare, disturb, forget_poses
 
 SIZE = (1280, 720)
 

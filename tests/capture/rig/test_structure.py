@@ -13,7 +13,7 @@ from marey.core import Cameras
 from marey.core.errors import InputError, MissingExtraError, NothingFoundError
 from marey.geometry.projection import select_viewpoint, unproject_pixels
 from marey.synthetic import make_cameras
-from tests.capture.test_calibrate import compare
+from tests.capture.rig.test_calibrate import compare
 
 SIZE, FOCAL = (640, 480), 500.0
 

@@ -10,7 +10,7 @@ from marey.capture.pipeline import Seen
 from marey.capture.rig.view_clocks import ViewClock, describe_clocks, find_clocks, set_clocks
 from marey.core import Cameras, Clip, Keypoints2D, Person, Tracks
 from marey.synthetic import make_cameras
-from tests.capture.test_synchronise import RATE, film
+from tests.capture.rig.test_synchronise import RATE, film
 
 
 def see(views: list[Keypoints2D]) -> list[Seen]:

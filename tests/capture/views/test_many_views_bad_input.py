@@ -14,7 +14,7 @@ from marey.core import Cameras, Keypoints2D, Tracks, convert_keypoints, load_ske
 from marey.core.errors import InputError, NothingFoundError
 from marey.synthetic import PERFECT, SyntheticScene, make_cameras, synthetic_scene
 from marey.synthetic.cameras import project_to_cameras
-from tests.capture.test_many_views import make_seen
+from tests.capture.views.test_many_views import make_seen
 
 COCO = load_skeleton("coco-17")
 NUM_FRAMES = 12
