@@ -75,7 +75,8 @@ class Solve:
     .yml, COLMAP's folder (Harmony4D: colmap/workplace), or a take. Videos are named like its
     cameras, or given in their order."""
     sync: bool = True
-    """Put the clocks of several cameras right by what the videos show; --no-sync trusts them."""
+    """--no-sync trusts the clocks of several cameras, which are put right by what the videos show
+    otherwise."""
     keypoints: Annotated[
         tuple[Path, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="PATH")
     ] = ()
@@ -159,7 +160,8 @@ class Export:
     """The take to read."""
     file: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="FILE")]
     """The file to write: .glb, .bvh, .npz (AMASS), .trc or .c3d (joints over time), .csv or
-    .parquet (tables), .json (COCO-WholeBody), .openpose (folder of JSON files), .mp4 (overlay)."""
+    .parquet (tables), .touch.csv or .touch.json (which parts touch), .json
+    (COCO-WholeBody), .openpose (folder of JSON files), .mp4 (overlay)."""
     names: JointNames = "marey"
     """What joints are called in .glb and .bvh."""
     video: Path | None = None

@@ -113,3 +113,14 @@ def test_an_interrupted_run_goes_on_from_what_the_networks_said(
 def test_options_of_one_camera_are_refused(tmp_path: Path):
     with pytest.raises(InputError, match="--fov"):
         solve_many([tmp_path / "a.mp4"], tmp_path / "c.toml", options=SolveOptions(fov_deg=60.0))
+
+
+def test_masks_of_no_video_are_refused_before_the_networks(tmp_path: Path):
+    videos = [tmp_path / name for name in ("left.mp4", "right.mp4")]
+    for path in videos:
+        write_video(path, iter(np.zeros((3, 48, 64, 3), np.uint8)), frame_rate=10)
+    write_anipose(make_cameras(2, size=(64, 48)), tmp_path / "c.toml")
+    (tmp_path / "masks" / "middle").mkdir(parents=True)
+    for masks in (tmp_path / "nowhere", tmp_path / "masks"):
+        with pytest.raises(InputError, match="no masks of left, right"):
+            solve_many(videos, tmp_path / "c.toml", options=SolveOptions(masks=masks))

@@ -78,7 +78,7 @@ def describe_people_calibration(
         verdict=verdict,
         notes=tuple(notes),
         cameras=cameras,
-        head=("at that distance", "agrees", "field of view", "height"),
+        head=("at that distance", "agrees", "field of view", "above the floor"),
         rows=tuple(rows),
         placed=True,
         paths=tuple(_find_path(person, found.keypoints.skeleton.keypoints) for person in points),

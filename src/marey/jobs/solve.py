@@ -155,8 +155,14 @@ def _open_masks(path: Path | None, view: str | None) -> MaskFolder | MaskTable |
         return None
     if view is None:
         return open_masks(path)
-    choices = [each for each in (path / view, path / f"{view}.json") if each.exists()]
-    return open_masks(choices[0]) if choices else None
+    place = find_masks(path, view)
+    return None if place is None else open_masks(place)
+
+
+def find_masks(path: Path, view: str) -> Path | None:
+    """Return the masks of one of several videos; None if there are none of it."""
+    choices = (path / view, path / f"{view}.json")
+    return next((each for each in choices if each.exists()), None)
 
 
 def name_body(take: Take, source: str) -> Take:

@@ -27,6 +27,7 @@ from marey.jobs.solve import (
     capture_options,
     check_numbers,
     describe_run,
+    find_masks,
     open_clip,
     open_networks,
 )
@@ -77,6 +78,7 @@ def solve_many(
     # A body or a list of overrides that cannot be used is refused before the networks start.
     load_body(options.body)
     choose_overrides(options, None)
+    _check_masks(options.masks, [clip.video.stem for clip in clips], note)
     with timings.measure("load networks"):
         networks = open_networks(options)
     views = _see_all(clips, networks, options, journals, progress, timings, note)
@@ -94,6 +96,19 @@ def solve_many(
     )
     total = clock.perf_counter() - begin
     return Solved(take=take, run=describe_run(timings, total, num_frames=len(take.time)))
+
+
+def _check_masks(path: Path | None, views: Sequence[str], note: Note) -> None:
+    if path is None:
+        return
+    without = [view for view in views if find_masks(path, view) is None]
+    if len(without) == len(views):
+        raise InputError(
+            f"{path} has no masks of {', '.join(views)}; with several cameras give a folder with "
+            "one folder or .json per video, named like it"
+        )
+    if without:
+        note(f"no masks of {', '.join(without)} in {path}: seen without")
 
 
 def _look_again(

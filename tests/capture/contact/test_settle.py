@@ -105,3 +105,15 @@ def test_feet_on_a_floor_that_is_not_at_zero(light):
     lying[..., :4] = 1, 0, 0, 0
     untold = mark_floor(light, people_of(replace(motion, T_world_root=lying), (0,)))
     assert untold[0].motion.contact is None
+
+
+def test_who_is_placed_too_low_takes_nobodys_floor(light):
+    motion = stand(light, [(0, 0), (2, 0), (4, 0)], frames=4)
+    root = motion.T_world_root.copy()
+    root[1, ..., 6] -= 0.2
+    root[2, ..., 6] += 1.0
+    people = people_of(replace(motion, T_world_root=root), (0, 0, 0))
+    standing, lower, carried = (p.motion.contact for p in mark_floor(light, people))
+    assert standing.min() > 0.5
+    assert lower.min() > 0.5
+    assert carried.max() < 0.1

@@ -23,6 +23,8 @@ _UPRIGHT = 0.7
 """Least mean of how far people's own up points along the world's; below it, up is not known."""
 _FLOOR_SHARE = 2.0
 """Percentile of the feet's heights that is the floor."""
+_FLOORS_APART_M = 0.4
+"""Of two people's floors at most: who stays above is carried or hangs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,9 @@ def settle_contact(
 def mark_floor(body: Body, people: tuple[Person, ...]) -> tuple[Person, ...]:
     """Note which points of the feet touch the floor, where nobody has and up is known.
 
-    The floor is as low as feet come. Left as they are if the bodies do not stand along +Z.
+    The floor is as low as a person's own feet come, so that nobody who is placed badly or stands
+    lower takes it from the others; who never comes near the lowest is held to that one. Left as
+    they are if the bodies do not stand along +Z.
 
     Args:
         body: The body of the motions.
@@ -106,26 +110,33 @@ def mark_floor(body: Body, people: tuple[Person, ...]) -> tuple[Person, ...]:
     blank = [motion for motion in moving if motion.contact is None]
     if not blank or len(blank) < len(moving) or not _stands(moving):
         return people
-    level = World(R_world_cam=np.eye(3), t_world_cam=np.zeros(3), floor_known=True)
-    heights = np.concatenate([_feet(body, motion) for motion in moving])
-    if not len(heights):
-        return people
-    lift = World(
-        R_world_cam=level.R_world_cam,
-        t_world_cam=np.array([0.0, 0.0, -np.percentile(heights, _FLOOR_SHARE)]),
-        floor_known=True,
-    )
     with torch.inference_mode():
+        lows = [
+            float(np.percentile(heights, _FLOOR_SHARE)) if len(heights) else np.nan
+            for heights in (_feet(body, motion) for motion in moving)
+        ]
+        if np.isnan(lows).all():
+            return people
+        lowest, low = float(np.nanmin(lows)), iter(lows)
         return tuple(
-            person if person.motion is None else replace(person, motion=_mark(body, person, lift))
+            person
+            if person.motion is None
+            else replace(
+                person, motion=_mark(body, person.motion, _choose_floor(next(low), lowest))
+            )
             for person in people
         )
 
 
-def _mark(body: Body, person: Person, lift: World) -> BodyMotion:
-    assert person.motion is not None
-    marked = to_world(body, person.motion, lift)
-    return replace(person.motion, contact=marked.contact, contact_names=marked.contact_names)
+def _choose_floor(own: float, lowest: float) -> float:
+    """Return the height of a person's floor, m: their own, if it is one."""
+    return own if own - lowest < _FLOORS_APART_M else lowest
+
+
+def _mark(body: Body, motion: BodyMotion, floor: float) -> BodyMotion:
+    lift = World(R_world_cam=np.eye(3), t_world_cam=np.array([0.0, 0.0, -floor]), floor_known=True)
+    marked = to_world(body, motion, lift)
+    return replace(motion, contact=marked.contact, contact_names=marked.contact_names)
 
 
 def _stands(motions: list[BodyMotion]) -> bool:
