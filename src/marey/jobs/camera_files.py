@@ -140,7 +140,8 @@ def match_cameras(
     Args:
         cameras: The calibration.
         clips: What was filmed.
-        note: Called with a sentence for pictures that are not of the size that was calibrated.
+        note: Called with a sentence where the order decided, and for pictures that are not of the
+            size that was calibrated.
 
     Raises:
         InputError: If a clip has no camera, or pictures of a shape the camera cannot have filmed.
@@ -148,6 +149,9 @@ def match_cameras(
     order = _match_names(cameras.names, [path.stem for path in _paths(clips)])
     if order is None and len(clips) == len(cameras.names):
         order = list(range(len(clips)))
+        pairs = zip(clips, cameras.names, strict=True)
+        told = ", ".join(f"{clip.name} by {name}" for clip, name in pairs)
+        note(f"videos are not named like cameras and were taken in their order: {told}")
     if order is None:
         raise InputError(
             f"the calibration holds {len(cameras.names)} cameras ({', '.join(cameras.names[:8])}) "

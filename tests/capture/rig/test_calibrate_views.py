@@ -144,7 +144,7 @@ def test_views_without_people_are_named():
     for given in ([views[0], empty, views[2]], [empty, empty, views[2]]):
         with pytest.raises(NothingFoundError, match="nobody was found"):
             calibrate_views(given, lenses, size=KnownSize(height=1.7))
-    with pytest.raises(InputError, match="two videos"):
+    with pytest.raises(InputError, match="videos of two at least"):
         calibrate_views(views[:1], lenses, size=KnownSize(height=1.7))
 
 

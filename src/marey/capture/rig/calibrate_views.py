@@ -186,10 +186,13 @@ def settle_views(
 
 
 def _check(views: Sequence[Seen], cameras: Cameras) -> tuple[str, ...]:
-    if len(views) < 2 or len(views) != len(cameras.names):
+    if len(views) < 2:
         raise InputError(
-            f"{len(views)} videos came with {len(cameras.names)} lenses; give two videos at least, "
-            "and a lens for each"
+            "cameras are calibrated by people whom two of them see; give the videos of two at least"
+        )
+    if len(views) != len(cameras.names):
+        raise InputError(
+            f"{len(views)} videos came with {len(cameras.names)} lenses; give a lens for each"
         )
     nobody = [seen.clip.name for seen in views if not seen.people]
     if len(nobody) > len(views) - 2:
