@@ -42,7 +42,7 @@ def test_pictures_of_another_size():
     np.testing.assert_array_equal(matched.K[1:], cameras.K[1:])
     assert matched.size.tolist() == [[640, 360], [1272, 720], [1280, 720]]
     assert len(said) == 3
-    assert "in their order: a by " in said[0]
+    assert "in their order: a.mp4 by " in said[0]
     assert "scaled" in said[1] and "cut off" in said[2]
     with pytest.raises(InputError, match="calibrate again"):
         match_cameras(cameras, [_clip("a.mp4", (720, 1280)), *clips[1:]])
