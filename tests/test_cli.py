@@ -34,8 +34,6 @@ from tests.fixtures.golden_take import TIME, make_anna
 KINDS = tuple(get_args(kind)[0] for kind in get_args(cli.Command))
 """The class of every command."""
 
-COMMANDS = tuple(kind.__name__.lower() for kind in KINDS)
-
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
@@ -232,7 +230,7 @@ def test_quiet_prints_nothing_but_the_error(noise_video, capsys):
     assert captured.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", cli.COMMANDS)
 def test_help_shows_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])
@@ -244,7 +242,7 @@ def test_help_lists_every_command(capsys):
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     printed = capsys.readouterr().out
-    assert all(f"Example: marey {command}" in printed for command in COMMANDS)
+    assert all(f"Example: marey {command}" in printed for command in cli.COMMANDS)
 
 
 def test_examples_in_the_help_are_valid_commands(noise_video, capsys, monkeypatch):
@@ -258,7 +256,7 @@ def test_examples_in_the_help_are_valid_commands(noise_video, capsys, monkeypatc
 
 def test_the_tests_know_every_command():
     """Guards the tests above, which take the commands from the code."""
-    assert {"solve", "export", "import", "report", "demo", "info", "doctor"} <= set(COMMANDS)
+    assert {"solve", "export", "import", "report", "demo", "info", "doctor"} <= set(cli.COMMANDS)
 
 
 def test_exit_codes_follow_the_tree_of_errors():
@@ -306,7 +304,7 @@ def test_unexpected_errors_are_one_sentence_too(folder, capsys, monkeypatch, err
 
 
 def test_a_reader_who_has_had_enough_is_no_error(folder):
-    command = f"{sys.executable} -m marey.cli info {demo_clip()} | head -n 1"
+    command = f"{sys.executable} -m marey info {demo_clip()} | head -n 1"
     run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
     assert run.stdout.count("\n") == 1
     assert run.stderr == ""
@@ -322,7 +320,7 @@ def test_interrupting_is_no_crash(folder, capsys, monkeypatch):
 
 def test_the_installed_command_says_it_in_one_line(folder):
     run = subprocess.run(
-        [sys.executable, "-m", "marey.cli", "solve", "nothing.mp4"],
+        [sys.executable, "-m", "marey", "solve", "nothing.mp4"],
         capture_output=True,
         text=True,
         check=False,

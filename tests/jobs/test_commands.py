@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from marey.cli import Output
+from marey.cli.talk import Output
 from marey.core import Take
 from marey.io.take import write_take
 from marey.jobs import commands, solve_into

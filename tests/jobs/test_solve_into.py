@@ -169,7 +169,7 @@ def test_kill_9_ten_times(video, undisturbed, target):
 def test_kill_9_at_any_time(video, undisturbed, target, seed):
     """By the clock, so that writing files is hit as well."""
     rng = np.random.default_rng(seed)
-    command = [sys.executable, "-m", "marey.cli", "solve", str(video), "-o", str(target)]
+    command = [sys.executable, "-m", "marey", "solve", str(video), "-o", str(target)]
     run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         run.wait(timeout=float(rng.uniform(2, 12)))

@@ -1,6 +1,5 @@
 """What readers and writers of camera calibrations share: one camera at a time, checked."""
 
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from scipy.spatial.transform import Rotation
 from marey.core import Cameras
 from marey.core.errors import FormatError, InputError
 from marey.io._limits import check_picture_size
+from marey.io.toml_file import read_toml
 
 MAX_BYTES = 10_000_000
 MAX_CAMERAS = 1000
@@ -50,14 +50,9 @@ def read_text(path: Path) -> str:
 
 def read_tables(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
     """Return the tables of a TOML calibration that are cameras, by their keys."""
-    text = read_text(path)
-    try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is not sound TOML ({error}); export it again") from error
     return [
         (key, table)
-        for key, table in tables.items()
+        for key, table in read_toml(path, max_bytes=MAX_BYTES).items()
         if isinstance(table, Mapping) and "matrix" in table
     ]
 

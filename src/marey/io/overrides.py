@@ -17,7 +17,6 @@ worse than none. The idea is that of EgoHumans' and Harmony4D's OVERRIDE lists.
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
@@ -25,10 +24,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from marey.core.errors import FormatError, InputError
+from marey.core.errors import FormatError
+from marey.io.toml_file import read_toml
 
 SUFFIX = ".overrides.toml"
-MAX_BYTES = 1_000_000
 MAX_OVERRIDES = 10_000
 _KEYS = ("frames", "seconds", "person", "cameras", "joints", "confidence", "why")
 
@@ -66,16 +65,7 @@ def read_overrides(path: str | Path) -> tuple[Override, ...]:
         FormatError: If it is no TOML, or says anything that is not an override.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise FormatError(
-                f"{path} is larger than {MAX_BYTES // 1000} kB; is it the right file?"
-            )
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is not TOML ({error})") from error
+    table = read_toml(path)
     _refuse_unknown(table, ("override",), str(path))
     entries = table.get("override", [])
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):

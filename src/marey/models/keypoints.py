@@ -26,7 +26,7 @@ than three sigma, mostly swapped limbs): weight by sigma within a robust loss.
 import numpy as np
 from jaxtyping import Float
 
-from marey.core.skeleton import load_skeleton
+from marey.core.skeleton import Skeleton, convert_keypoints, load_skeleton
 from marey.models.blazepose.network import PoseLandmarks
 from marey.models.face import FACE_VERTICES, FaceLandmarks
 from marey.models.hands.network import HandLandmarks
@@ -151,6 +151,35 @@ def believe(
         side: Of the crop, in px of the image.
     """
     return side / 256 * factor * np.exp(GROWTH * (1 - confidence))
+
+
+def arrange_whole_body(
+    position: Float[np.ndarray, "K 2"],
+    confidence: Float[np.ndarray, "K"],
+    skeleton: Skeleton,
+    *,
+    factor: float,
+    side: float,
+) -> PersonLandmarks:
+    """Return a person of whom a network finds points in the image alone, in COCO-WholeBody order.
+
+    Args:
+        position: px of the image.
+        confidence: 0 to 1.
+        skeleton: What the points are; COCO's 17 come first.
+        factor: A point's noise in px of a 256 px crop.
+        side: Of the crop, in px of the image.
+    """
+    sigma = believe(confidence, factor, side=side)
+    arranged = convert_keypoints(confidence, skeleton, WHOLE_BODY, axis=-1, missing=0.0)
+    return PersonLandmarks(
+        position=convert_keypoints(position, skeleton, WHOLE_BODY).astype(np.float32),
+        confidence=arranged.astype(np.float32),
+        sigma=convert_keypoints(sigma, skeleton, WHOLE_BODY, axis=-1).astype(np.float32),
+        world=np.full((len(WHOLE_BODY), 3), np.nan, np.float32),
+        score=float(np.mean(confidence[:17])),
+        box=bound_points(position, confidence).astype(np.float32),
+    )
 
 
 def bound_points(

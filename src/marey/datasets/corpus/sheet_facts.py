@@ -4,14 +4,12 @@ The sections are those of Gebru et al., Datasheets for Datasets (CACM 2021). A q
 answer is printed as NOT STATED.
 """
 
-import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from marey.core.errors import FormatError, InputError
-
-MAX_BYTES = 1_000_000
+from marey.core.errors import FormatError
+from marey.io.toml_file import read_toml
 
 QUESTIONS: dict[str, dict[str, str]] = {
     "motivation": {
@@ -72,16 +70,7 @@ def read_facts(path: str | Path) -> dict[str, str]:
         FormatError: If it is no TOML, or answers a question that is not asked.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise FormatError(
-                f"{path} is larger than {MAX_BYTES // 1000} kB; is it the right file?"
-            )
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; check the path") from error
-    except (ValueError, RecursionError) as error:
-        raise FormatError(f"{path} is not TOML ({error})") from error
+    table = read_toml(path)
     answers = {}
     for section, rows in table.items():
         _refuse_unknown(section, list(QUESTIONS), f"{path}: there is no section")

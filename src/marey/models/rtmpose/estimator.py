@@ -11,8 +11,8 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from marey.core.errors import FormatError
-from marey.core.skeleton import Skeleton, convert_keypoints, load_skeleton
-from marey.models.keypoints import WHOLE_BODY, believe, bound_points
+from marey.core.skeleton import Skeleton, load_skeleton
+from marey.models.keypoints import WHOLE_BODY, arrange_whole_body
 from marey.models.protocols import PersonLandmarks
 from marey.models.rtmpose.simcc import cut_window, decode_simcc, fit_window
 from marey.models.session import open_network, run_network
@@ -74,7 +74,13 @@ class RtmPoseEstimator:
         picture = cut_window(image, center, extent, size=self._size)
         x, y = run_network(self._session, ["simcc_x", "simcc_y"], **{self._input: picture})
         position, confidence = decode_simcc(x[0], y[0], center, extent)
-        return _to_whole_body(position, confidence, side=float(extent.max()))
+        return arrange_whole_body(
+            position,
+            confidence,
+            _skeleton_of(len(position)),
+            factor=_FACTOR,
+            side=float(extent.max()),
+        )
 
     def complete(
         self,
@@ -86,23 +92,11 @@ class RtmPoseEstimator:
         return located
 
 
-def _to_whole_body(
-    position: Float[np.ndarray, "K 2"], confidence: Float[np.ndarray, "K"], *, side: float
-) -> PersonLandmarks:
-    name = _SKELETONS.get(len(position))
+def _skeleton_of(num_points: int) -> Skeleton:
+    name = _SKELETONS.get(num_points)
     if name is None:
         raise FormatError(
-            f"the landmark network has {len(position)} keypoints; expected 17 (COCO), 26 (HALPE) "
+            f"the landmark network has {num_points} keypoints; expected 17 (COCO), 26 (HALPE) "
             "or 133 (COCO-WholeBody)"
         )
-    source = load_skeleton(name)
-    sigma = believe(confidence, _FACTOR, side=side)
-    arranged = convert_keypoints(confidence, source, WHOLE_BODY, axis=-1, missing=0.0)
-    return PersonLandmarks(
-        position=convert_keypoints(position, source, WHOLE_BODY).astype(np.float32),
-        confidence=arranged.astype(np.float32),
-        sigma=convert_keypoints(sigma, source, WHOLE_BODY, axis=-1).astype(np.float32),
-        world=np.full((len(WHOLE_BODY), 3), np.nan, np.float32),
-        score=float(np.mean(confidence[:17])),
-        box=bound_points(position, confidence).astype(np.float32),
-    )
+    return load_skeleton(name)

@@ -8,8 +8,8 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from marey.core.errors import FormatError
-from marey.core.skeleton import Skeleton, convert_keypoints, load_skeleton
-from marey.models.keypoints import WHOLE_BODY, believe, bound_points
+from marey.core.skeleton import Skeleton, load_skeleton
+from marey.models.keypoints import WHOLE_BODY, arrange_whole_body
 from marey.models.protocols import PersonLandmarks
 from marey.models.segpose.network import SegPose
 from marey.models.segpose.preprocess import (
@@ -89,7 +89,9 @@ class VitPoseEstimator:
         window = None if mask is None else torch.from_numpy(cut_mask(mask, matrix, size))[None]
         heatmaps = self.predict(picture, window)[0].numpy()
         position, confidence = decode_heatmaps(heatmaps, center, extent)
-        return _to_whole_body(position, confidence, side=float(extent.max()))
+        return arrange_whole_body(
+            position, confidence, COCO, factor=_FACTOR, side=float(extent.max())
+        )
 
     def complete(
         self,
@@ -124,18 +126,3 @@ class SegPoseEstimator(VitPoseEstimator):
     ) -> PersonLandmarks:
         """Do what `locate` does for the person whom a mask (0 to 1) of the picture shows."""
         return self._look(image, box, previous, mask)
-
-
-def _to_whole_body(
-    position: Float[np.ndarray, "K 2"], confidence: Float[np.ndarray, "K"], *, side: float
-) -> PersonLandmarks:
-    sigma = believe(confidence, _FACTOR, side=side)
-    arranged = convert_keypoints(confidence, COCO, WHOLE_BODY, axis=-1, missing=0.0)
-    return PersonLandmarks(
-        position=convert_keypoints(position, COCO, WHOLE_BODY).astype(np.float32),
-        confidence=arranged.astype(np.float32),
-        sigma=convert_keypoints(sigma, COCO, WHOLE_BODY, axis=-1).astype(np.float32),
-        world=np.full((len(WHOLE_BODY), 3), np.nan, np.float32),
-        score=float(np.mean(confidence)),
-        box=bound_points(position, confidence).astype(np.float32),
-    )
