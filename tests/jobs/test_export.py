@@ -7,9 +7,9 @@ import pytest
 
 import marey
 from marey.core import Take
-from marey.core.errors import InputError
+from marey.core.errors import InputError, NothingFoundError, OutputExistsError
 from marey.io.video import probe_clip, read_frames, select_frames, write_video
-from marey.jobs.overlay import moved_clip
+from marey.jobs.moved_videos import moved_clip
 from tests.io.keypoint_takes import make_take
 from tests.view.ring import make_ring, write_clock
 
@@ -65,6 +65,42 @@ def test_keypoints_of_one_camera(ring, tmp_path):
         column = shown.skeleton.index("left_hip")
         own = expected.position[0, 0, expected.skeleton.index("left_hip")]
         np.testing.assert_allclose(shown.position[0, 0, column], own, atol=0.01)
+
+
+def test_keypoints_of_all_cameras_become_a_file_each(ring, tmp_path):
+    expected = {}
+    for name in ("camera1", "camera2"):
+        marey.export(ring, tmp_path / f"{name}.json", camera=name)
+        expected[tmp_path / f"all_{name}.json"] = (tmp_path / f"{name}.json").read_bytes()
+    written = marey.export(ring, tmp_path / "all.json")
+    assert {path: path.read_bytes() for path in written} == expected
+    folders = marey.export(ring, tmp_path / "all.openpose")
+    assert [folder.name for folder in folders] == ["all_camera1.openpose", "all_camera2.openpose"]
+    # One that is there keeps all of them from being written.
+    (tmp_path / "all_camera1.json").unlink()
+    with pytest.raises(OutputExistsError, match="all_camera2"):
+        marey.export(ring, tmp_path / "all.json")
+    assert not (tmp_path / "all_camera1.json").exists()
+    (tmp_path / "b_camera2.openpose").mkdir()
+    (tmp_path / "b_camera2.openpose" / "mine.txt").touch()
+    with pytest.raises(InputError, match="no OpenPose folder"):
+        marey.export(ring, tmp_path / "b.openpose", overwrite=True)
+
+
+def test_cameras_are_known_by_name_where_a_take_knows_no_videos(ring, tmp_path):
+    """As in a take that was imported from a corpus."""
+    blind = replace(ring, clips=tuple(replace(clip, path=None) for clip in ring.clips))
+    for number, clip in enumerate(ring.clips, start=1):
+        (tmp_path / f"camera{number}.mp4").write_bytes(clip.video.read_bytes())
+    with pytest.raises(NothingFoundError, match=r"in which folder .* named like them: camera1"):
+        marey.export(blind, tmp_path / "a.mp4")
+    marey.export(blind, tmp_path / "a.mp4", video=tmp_path)
+    marey.export(ring, tmp_path / "b.mp4")
+    assert (tmp_path / "a.mp4").read_bytes() == (tmp_path / "b.mp4").read_bytes()
+    marey.export(blind, tmp_path / "c.mp4", video=tmp_path, camera="camera2")
+    assert probe_clip(tmp_path / "c.mp4").size == (320, 240)
+    with pytest.raises(InputError, match=r"--video is for \.mp4"):
+        marey.export(ring, tmp_path / "a.glb", video=tmp_path)
 
 
 def test_videos_of_all_cameras_may_have_moved(ring, tmp_path):

@@ -11,6 +11,8 @@ from marey.io._joint_names import JointNames
 from marey.jobs import commands
 from marey.jobs.readers import Axis
 
+Videos = Annotated[tuple[Path, ...], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="PATH")]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
@@ -27,11 +29,12 @@ class Export:
     (COCO-WholeBody), .openpose (folder of JSON files), .mp4 (overlay)."""
     names: JointNames = "marey"
     """What joints are called in .glb and .bvh."""
-    video: Path | None = None
+    video: Videos = ()
     """Where the video lies now, for an overlay, if it has moved since; of several cameras, the
-    folder of their videos."""
+    folder of their videos, named as they were or like the cameras (or --video once per camera)."""
     camera: str | None = None
-    """Which of several cameras, for .mp4 (all of them unless said), .json and .openpose."""
+    """Which of several cameras; unless said, .mp4 shows all of them, and .json and .openpose become
+    one per camera: NAME_CAMERA.json."""
     talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
 
     def run(self) -> None:
@@ -40,7 +43,7 @@ class Export:
             self.take,
             self.file,
             names=self.names,
-            video=self.video,
+            video=self.video or None,
             camera=self.camera,
             talk=self.talk,
         )
@@ -120,13 +123,14 @@ class Report:
     """The take to read."""
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None
     """The .html file to write (default: the take's name beside it)."""
-    video: Path | None = None
-    """Where the video lies now, if it has moved since."""
+    video: Videos = ()
+    """Where the video lies now, if it has moved since; of several cameras, the folder of their
+    videos, named as they were or like the cameras (or --video once per camera)."""
     talk: Annotated[Output, tyro.conf.arg(name="")] = field(default_factory=Output)
 
     def run(self) -> None:
         """Run the command."""
-        commands.report_take(self.take, self.output, video=self.video, talk=self.talk)
+        commands.report_take(self.take, self.output, video=self.video or None, talk=self.talk)
 
 
 @dataclass(frozen=True, kw_only=True)

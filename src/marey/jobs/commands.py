@@ -236,7 +236,7 @@ def export_take(
     target: Path,
     *,
     names: JointNames,
-    video: Path | None,
+    video: Sequence[Path] | None,
     camera: str | None,
     talk: Talk,
 ) -> None:
@@ -320,7 +320,9 @@ def convert_take(source: Path, output: Path, *, body: str, talk: Talk) -> None:
         _say_written([output])
 
 
-def report_take(source: Path, target: Path | None, *, video: Path | None, talk: Talk) -> None:
+def report_take(
+    source: Path, target: Path | None, *, video: Sequence[Path] | None, talk: Talk
+) -> None:
     """Write a page about a take."""
     from marey.jobs.report import write_report
 

@@ -9,7 +9,9 @@ from marey.core import Keypoints3D, Take
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
 from marey.io._joint_names import JointNames
+from marey.io._take_files import make_file_names
 from marey.jobs.files import refuse_existing, write
+from marey.jobs.moved_videos import Videos, list_names, name_views
 from marey.jobs.overlay import draw_overlay, find_view
 from marey.jobs.writers import SMPL_FAMILY, check_names
 
@@ -20,7 +22,7 @@ Need = Literal["motion", "points in space", "keypoints in images", "a video"]
 class Choices:
     """What a user may choose for an export."""
 
-    video: str | Path | None = None
+    video: Videos | None = None
     camera: str | None = None
     names: JointNames = "marey"
     overwrite: bool = False
@@ -31,7 +33,7 @@ def export(
     take: Take | str | Path,
     path: str | Path,
     *,
-    video: str | Path | None = None,
+    video: Videos | None = None,
     camera: str | None = None,
     names: JointNames = "marey",
     overwrite: bool = False,
@@ -45,15 +47,18 @@ def export(
             trajectories), .csv or .parquet (tables of joints and angles), .json (COCO-WholeBody
             keypoints), .openpose (a folder of OpenPose's JSON files) or .mp4 (overlay).
         video: Where the take's video lies now, if it has moved; for an overlay only. Of several
-            cameras, the folder that holds all their videos.
-        camera: Name of one of several cameras, whose keypoints or overlay to write. An overlay
-            shows all of them unless one is named, keypoints are those of the first.
+            cameras, the folder that holds their videos, or one per camera, named as they were or
+            like the cameras.
+        camera: Name of one of several cameras, whose keypoints or overlay to write. Unless one is
+            named, an overlay shows all of them, and keypoints become a file per camera, with its
+            name behind `_`.
         names: What joints are called in .glb and .bvh: as in marey, or as Mixamo does.
         overwrite: Whether existing files may be replaced.
         progress: Called as frames are written.
 
     Returns:
-        The files written; BVH has one per person, AMASS one per person and unbroken run of frames.
+        The files written; BVH has one per person, AMASS one per person and unbroken run of frames,
+        keypoints in images one per camera.
 
     Raises:
         OutputExistsError: If a file exists and may not be replaced.
@@ -69,6 +74,8 @@ def export(
         video=video, camera=camera, names=names, overwrite=overwrite, progress=progress
     )
     _check_camera(take, path, camera)
+    if video is not None and path.suffix.lower() != ".mp4":
+        raise InputError(f"--video is for .mp4, which is drawn on it; {path.name} needs none")
     if path.stem.endswith(".touch") and path.suffix.lower() in (".csv", ".json"):
         from marey.io.touch_table import write_touches
 
@@ -133,15 +140,43 @@ def _write_table(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
 def _write_coco(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
     from marey.io.coco import write_coco
 
-    view = find_view(take, choices.camera)
-    return write_coco(take, path, view=view, overwrite=choices.overwrite)
+    files = name_files(take, path, choices.camera)
+    refuse_existing(*files.values(), overwrite=choices.overwrite)
+    for view, file in files.items():
+        write_coco(take, file, view=view, overwrite=choices.overwrite)
+    return [*files.values()]
 
 
 def _write_openpose(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
-    from marey.io.openpose import write_openpose
+    from marey.io.openpose import is_openpose, write_openpose
 
-    view = find_view(take, choices.camera)
-    return write_openpose(take, path, view=view, overwrite=choices.overwrite)
+    files = name_files(take, path, choices.camera)
+    refuse_existing(*files.values(), overwrite=choices.overwrite)
+    foreign = [file for file in files.values() if file.exists() and not is_openpose(file)]
+    if foreign:
+        raise InputError(
+            f"{foreign[0]} is no OpenPose folder, so it is not replaced; remove it first"
+        )
+    for view, file in files.items():
+        write_openpose(take, file, view=view, overwrite=choices.overwrite)
+    return [*files.values()]
+
+
+def name_files(take: Take, path: Path, camera: str | None) -> dict[int, Path]:
+    """Return where the keypoints of each camera go, by its number: all of them unless one is named.
+
+    Args:
+        take: The take.
+        path: The name asked for: of the one file, or of what gets the cameras' names added.
+        camera: Name of one camera.
+    """
+    names = name_views(take)
+    if camera is not None or len(names) < 2:
+        return {find_view(take, camera): path}
+    ends = make_file_names(names, fallback="camera")
+    return {
+        view: path.with_name(f"{path.stem}_{end}{path.suffix}") for view, end in enumerate(ends)
+    }
 
 
 def _write_overlay(take: Take, path: Path, choices: Choices) -> Sequence[Path]:
@@ -199,8 +234,18 @@ def _check_needs(take: Take, path: Path, choices: Choices) -> None:
         return
     possible = [suffix for suffix, (other, _) in DOORS.items() if has[other]]
     instead = f"it can be exported to {', '.join(possible)}" if possible else "it is empty"
-    hint = "; give one with --video (in Python video=...)" if need == "a video" else ""
+    hint = _ask_for_video(take) if need == "a video" else ""
     raise NothingFoundError(f"{path.name} needs {need}, which this take has not{hint}; {instead}")
+
+
+def _ask_for_video(take: Take) -> str:
+    names = name_views(take)
+    if len(names) < 2:
+        return "; give one with --video (in Python video=...)"
+    return (
+        f"; say with --video (in Python video=...) in which folder those of its {len(names)} "
+        f"cameras lie, named like them: {list_names(names)}"
+    )
 
 
 def _check_body(take: Take, path: Path) -> None:

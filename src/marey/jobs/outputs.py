@@ -25,8 +25,11 @@ Digests = Mapping[str, str]
 _RECORD = "outputs.json"
 _PER_PERSON = (".bvh", ".npz", ".trc")
 """Formats of which several people, or several runs of a person, become several files."""
+_PER_CAMERA = (".json", ".openpose")
+"""Formats of which several cameras become several files."""
 _OF_PERSON = r"(_(person-)?\d+)?(_part\d+)?"
 """What `solve` adds to the name; who names people otherwise is refused when names are known."""
+_OF_CAMERA = r"(_.+)?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +151,8 @@ def _may_clash(first: Path, second: Path) -> bool:
 
 def _may_become(path: Path, name: str) -> bool:
     """Tell whether one of the files that an export becomes may have a name."""
-    added = _OF_PERSON if path.suffix.lower() in _PER_PERSON else ""
+    suffix = path.suffix.lower()
+    added = _OF_PERSON if suffix in _PER_PERSON else _OF_CAMERA if suffix in _PER_CAMERA else ""
     # Disks that do not tell A from a have one place for both.
     pattern = re.escape(path.stem) + added + re.escape(path.suffix)
     return re.fullmatch(pattern, name, re.IGNORECASE) is not None

@@ -1,18 +1,18 @@
 """Which videos an overlay is drawn on, and of which cameras."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from marey.core import Clip, Take
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
+from marey.jobs.moved_videos import Videos, list_names, locate_videos, moved_clip, name_views
 
 
 def draw_overlay(
     take: Take,
     path: Path,
     *,
-    video: str | Path | None = None,
+    video: Videos | None = None,
     camera: str | None = None,
     progress: Progress = silent,
 ) -> None:
@@ -22,14 +22,14 @@ def draw_overlay(
         take: The take.
         path: An .mp4 file.
         video: Where the video lies now, if it has moved; for all cameras the folder that holds
-            their videos.
+            their videos, or one per camera, see `locate_videos`.
         camera: Name of one camera; all of them if not given.
         progress: Called as frames are written.
 
     Raises:
         InputError: If there is no such camera, or its video cannot be found or is another one.
     """
-    if camera is None and len(take.clips) > 1:
+    if camera is None and len(name_views(take)) > 1:
         from marey.view.grid import write_grid
 
         write_grid(take, path, clips=find_clips(take, video), progress=progress)
@@ -39,13 +39,6 @@ def draw_overlay(
     view = find_view(take, camera)
     clip = find_clip(take, video, view=view)
     write_overlay(take, path, clip=clip, view=view, progress=progress)
-
-
-def name_views(take: Take) -> tuple[str, ...]:
-    """Return what a take's cameras are called: as its calibration has them, else as its videos."""
-    if take.cameras is not None:
-        return take.cameras.names
-    return tuple(clip.name if clip.path is None else clip.path.stem for clip in take.clips)
 
 
 def find_view(take: Take, camera: str | None) -> int:
@@ -63,33 +56,52 @@ def find_view(take: Take, camera: str | None) -> int:
     return names.index(camera)
 
 
-def find_clips(take: Take, video: str | Path | None) -> list[Clip]:
+def find_clips(take: Take, video: Videos | None) -> list[Clip]:
     """Return the clips of all cameras: the take's own, or those in a folder.
 
     Raises:
         InputError: If one of them is not there.
     """
-    if video is None:
-        return [_own_clip(clip, len(take.clips)) for clip in take.clips]
-    folder = Path(video)
-    if not folder.is_dir():
+    names = name_views(take)
+    if video is not None:
+        found = locate_videos(take, video)
+        return [moved_clip(_clip_of(take, view), path) for view, path in enumerate(found)]
+    if not any(clip.path for clip in take.clips):
         raise InputError(
-            f"this take has {len(take.clips)} cameras, and {folder} is one video; name its camera "
-            "with --camera (in Python camera=...), or give the folder in which all videos lie"
+            f"this take does not know the videos of its cameras {list_names(names)}; say with "
+            "--video (in Python video=...) in which folder they lie, named like the cameras"
         )
-    return [moved_clip(clip, folder / clip.video.name) for clip in take.clips]
+    return [_own_clip(clip, len(take.clips)) for clip in take.clips]
 
 
-def find_clip(take: Take, video: str | Path | None, *, view: int = 0) -> Clip | None:
+def find_clip(take: Take, video: Videos | None, *, view: int = 0) -> Clip | None:
     """Return the clip of one camera to draw on; None if the take has none.
 
     Raises:
         InputError: If it is not there.
     """
-    own = take.clips[view] if view < len(take.clips) else None
+    own = _clip_of(take, view)
     if video is not None:
-        return moved_clip(own, video)
+        return moved_clip(own, _choose_video(take, video, view))
     return None if own is None else _own_clip(own, len(take.clips))
+
+
+def _choose_video(take: Take, video: Videos, view: int) -> str | Path:
+    """Return which of the given is the one camera's: the video, or that in a folder of several."""
+    if not isinstance(video, str | Path):
+        if len(video) != 1:
+            return locate_videos(take, video)[view]
+        video = video[0]
+    if len(name_views(take)) < 2 or not Path(video).is_dir():
+        return video
+    from marey.io.recording_names import IMAGE_SUFFIXES
+
+    own = any(path.suffix.lower() in IMAGE_SUFFIXES for path in Path(video).iterdir())
+    return video if own else locate_videos(take, video)[view]
+
+
+def _clip_of(take: Take, view: int) -> Clip | None:
+    return take.clips[view] if view < len(take.clips) else None
 
 
 def _own_clip(clip: Clip, num_views: int) -> Clip:
@@ -100,17 +112,3 @@ def _own_clip(clip: Clip, num_views: int) -> Clip:
             "Python video=...)"
         )
     return clip
-
-
-def moved_clip(own: Clip | None, video: str | Path) -> Clip:
-    """Return the clip in a video named by the user: the part of it that the take was made from."""
-    from marey.io.video import probe_clip
-
-    found = probe_clip(video)
-    if own is None:
-        return found
-    last = own.first + own.step * (own.num_frames - 1)
-    is_part = own.first > 0 or own.step > 1
-    if is_part and last < found.num_frames:
-        return replace(own, path=found.path, size=found.size)
-    return found

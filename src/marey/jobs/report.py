@@ -7,7 +7,8 @@ from marey.core.errors import InputError
 from marey.core.files import atomic_path
 from marey.core.progress import Progress, silent
 from marey.jobs.files import refuse_existing
-from marey.jobs.overlay import find_clips
+from marey.jobs.moved_videos import Videos, name_views
+from marey.jobs.overlay import find_clip, find_clips
 
 SUFFIXES = (".html", ".htm")
 
@@ -16,7 +17,7 @@ def write_report(
     source: str | Path,
     target: str | Path | None = None,
     *,
-    video: str | Path | None = None,
+    video: Videos | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Path:
@@ -28,7 +29,7 @@ def write_report(
         source: The take.
         target: The file to write; the take's name with .html beside it if not given.
         video: Where the take's video lies now, if it has moved; of several cameras, the folder
-            that holds all their videos.
+            that holds their videos, or one per camera, named as they were or like the cameras.
         overwrite: Whether an existing file may be replaced.
         progress: Called as frames are measured.
 
@@ -46,14 +47,13 @@ def write_report(
     _check_target(path, overwrite=overwrite)
     take = read_take(source)
     run = read_run(source)
-    from marey.io.video import probe_clip
     from marey.view.report import make_report, render_page
 
     clip, clips = None, None
-    if video is not None and len(take.clips) > 1:
+    if video is not None and len(name_views(take)) > 1:
         clips = find_clips(take, video)
     elif video is not None:
-        clip = probe_clip(video)
+        clip = find_clip(take, video)
     name = source.resolve().stem
     report = make_report(
         take, name, clip=clip, clips=clips, run=run, version=marey.__version__, progress=progress
