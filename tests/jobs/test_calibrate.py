@@ -10,8 +10,9 @@ import pytest
 from marey.capture.rig.board import Board
 from marey.cli import read
 from marey.core.errors import InputError, MareyError, NothingFoundError, OutputExistsError
+from marey.jobs.board_description import read_board
 from marey.jobs.calibrate import PeopleOptions, assume_lenses, check_people_options
-from marey.jobs.calibrate_board import calibrate_by_board, read_board
+from marey.jobs.calibrate_board import calibrate_by_board
 from marey.jobs.calibration_files import check_calibration, write_calibration
 from marey.jobs.camera_files import read_cameras
 from marey.synthetic import make_cameras

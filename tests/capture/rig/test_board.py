@@ -71,6 +71,33 @@ def find(pictures: list[np.ndarray], board: Board) -> list[BoardView]:
     return [view for view in found if view is not None]
 
 
+def test_a_chessboard_upside_down_has_its_corners_where_they_were():
+    """One end of a board with an odd and an even number of squares has a dark corner square."""
+    board = Board(kind="chessboard", columns=8, rows=5, square=0.035)
+    picture = film(board, count=1)[0]
+    upright, turned = find([picture, np.ascontiguousarray(picture[::-1, ::-1])], board)
+    back = np.array(SIZE) - turned.image
+    np.testing.assert_allclose(back, upright.image, atol=0.2)
+
+
+def test_a_chessboard_that_the_quick_search_misses(monkeypatch: pytest.MonkeyPatch):
+    """The thorough searches give the corners of the quick one."""
+    board = Board(kind="chessboard", columns=8, rows=5, square=0.035)
+    picture = film(board, count=1)[0]
+    (quick,) = find([picture], board)
+    search = cv2.findChessboardCornersSB
+    monkeypatch.setattr(
+        cv2,
+        "findChessboardCornersSB",
+        lambda gray, inner, flags=0: search(gray, inner, flags=flags) if flags else (False, None),
+    )
+    (thorough,) = find([picture], board)
+    np.testing.assert_allclose(thorough.image, quick.image, atol=0.6)
+    monkeypatch.setattr(cv2, "findChessboardCornersSB", lambda *_, **__: (False, None))
+    (oldest,) = find([picture], board)
+    np.testing.assert_allclose(oldest.image, quick.image, atol=0.6)
+
+
 def test_no_board_and_no_sense():
     white = [np.full((480, 640, 3), 255, np.uint8)] * 5
     assert not find(white, Board())
