@@ -7,6 +7,7 @@ the first to the last moment at which they are somewhere in the pictures.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -14,7 +15,7 @@ from jaxtyping import Bool, Float
 from marey.body import Body
 from marey.capture.contact.find import Contact, ContactOptions
 from marey.capture.contact.keypoints import ContactRoad
-from marey.capture.contact.road import pass_contact
+from marey.capture.contact.road import LookCloser, Looked, pass_contact
 from marey.capture.contact.settle import SettleOptions, mark_floor, settle_contact
 from marey.capture.fit_body import FitOptions
 from marey.capture.overrides import apply_overrides
@@ -24,6 +25,7 @@ from marey.capture.views.associate import AssociationOptions
 from marey.capture.views.crowd_in_views import Association, gather_crowd
 from marey.capture.views.duplicates import suppress_duplicates
 from marey.capture.views.fit_views import ViewsFit, fit_views
+from marey.capture.views.limb_lengths import keep_lengths
 from marey.capture.views.limbs import find_limbs
 from marey.capture.views.pose_cost import PoseWeights, Setting, optimize_points
 from marey.capture.views.refine_points import RefineOptions, refine_keypoints
@@ -57,11 +59,11 @@ class ManyViewsOptions:
     contact_when: ContactOptions = field(default_factory=ContactOptions)
     top_speed: float = 12.0
     """Fastest that a point of a person moves, m/s."""
-    skeleton_cost: Setting = "reference"
-    """Whose formulas make limbs constant and symmetric."""
-    skeleton_weights: PoseWeights = field(default_factory=lambda: PoseWeights(temporal=0.0))
-    """The supplement weighs all terms alike. Its temporal term pulls fast limbs back by up to a
-    centimetre (64 cameras: 7.8 mm against 5.4 without it), and the fit smooths by acceleration."""
+    skeleton_cost: Setting | Literal["anatomy"] = "anatomy"
+    """What makes limbs keep their lengths: sigmas of points and limbs (`limb_lengths`), or the
+    formulas of Harmony4D's supplement or of its authors' code (`pose_cost`)."""
+    skeleton_weights: PoseWeights = field(default_factory=PoseWeights)
+    """Of the terms of those formulas."""
     fit: FitOptions = field(default_factory=FitOptions)
     settle: SettleOptions | None = field(default_factory=SettleOptions)
     """How bodies are taken out of each other and touches are noted; None for neither."""
@@ -84,9 +86,11 @@ class SolvedViews:
     """How deep bodies were in each other and are now; None where nobody asked."""
     contact: Contact | None = None
     """Who was near whom when; None with one person, or where it was not asked."""
+    looked: Looked | None = None
+    """What a closer look at those who touch came to; None where nobody looked."""
 
 
-def solve_views(
+def solve_views(  # noqa: PLR0913
     views: Sequence[Seen],
     cameras: Cameras,
     *,
@@ -94,6 +98,7 @@ def solve_views(
     body: Body,
     options: ManyViewsOptions | None = None,
     second_look: Callable[[Keypoints2D], Keypoints2D] | None = None,
+    look_closer: LookCloser | None = None,
     progress: Progress = silent,
     timings: Timings | None = None,
 ) -> SolvedViews:
@@ -108,6 +113,8 @@ def solve_views(
         options: How.
         second_look: Looks for people in views that missed them (`views/second_look.py`), given
             everyone's keypoints in all views; nobody looks if None.
+        look_closer: Looks again at people who touch (`contact/closer_look.py`); nobody does if
+            None.
         progress: Called as the fit advances.
         timings: Where seconds per stage are added up.
 
@@ -139,7 +146,7 @@ def solve_views(
             "no keypoint is seen by two cameras that agree on it; check that the cameras film the "
             "same moment and that the calibration is theirs"
         )
-    contact = None
+    contact = looked = None
     if options.contact is not None and len(clean.people) > 1:
         with timings.measure("contact"):
             through = pass_contact(
@@ -150,8 +157,10 @@ def solve_views(
                 points=options.points,
                 when=options.contact_when,
                 road=options.contact,
+                look=look_closer,
             )
             clean, found, contact = through.keypoints, through.found, through.contact
+            looked = through.looked
     with timings.measure("refine"):
         points = refine_skeletons(found.keypoints, options)
     spans = find_spans(clean)
@@ -182,11 +191,12 @@ def solve_views(
         quality=quality,
         contact=contact,
         separated=separated,
+        looked=looked,
     )
 
 
 def refine_skeletons(keypoints: Keypoints3D, options: ManyViewsOptions) -> Keypoints3D:
-    """Fill, filter and smooth points, then bring limbs to constant, symmetric lengths."""
+    """Fill, filter and smooth points, then let limbs keep their lengths."""
     time = keypoints.time
     rate = 1 / float(np.median(np.diff(time))) if len(time) > 1 else 30.0
     filled = refine_keypoints(
@@ -197,24 +207,26 @@ def refine_skeletons(keypoints: Keypoints3D, options: ManyViewsOptions) -> Keypo
             max_gap=round(options.fit.max_gap * rate),
         ),
     )
+    assert filled.sigma is not None
     ends = sorted({end for limb in find_limbs(filled.skeleton) for end in limb})
     columns = [filled.skeleton.index(name) for name in ends]
-
-    def straighten(row: int) -> Float[np.ndarray, "T K 3"]:
-        points = filled.position[row].astype(np.float64)
-        points[:, columns] = optimize_points(
-            points[:, columns],
-            tuple(ends),
-            setting=options.skeleton_cost,
-            weights=options.skeleton_weights,
-        )
-        return points
-
+    position = filled.position.copy()
     # One after the other, and linear algebra on one thread: of many small steps threads only make
     # waiting, of which they do several times the work.
     with one_thread_each():
-        position = np.stack([straighten(row) for row in range(len(filled.people))])
-    return replace(filled, position=position.astype(np.float32))
+        for row in range(len(filled.people)):
+            points = filled.position[row][:, columns].astype(np.float64)
+            if options.skeleton_cost == "anatomy":
+                kept = keep_lengths(points, filled.sigma[row][:, columns], tuple(ends))
+            else:
+                kept = optimize_points(
+                    points,
+                    tuple(ends),
+                    setting=options.skeleton_cost,
+                    weights=options.skeleton_weights,
+                )
+            position[row][:, columns] = kept
+    return replace(filled, position=position)
 
 
 def _check_views(views: Sequence[Seen], cameras: Cameras) -> None:
