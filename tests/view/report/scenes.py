@@ -6,6 +6,7 @@ import numpy as np
 
 from marey.body.load import load_body
 from marey.core import BodyMotion, Clip, Keypoints2D, Keypoints3D, Person, Take, load_skeleton
+from marey.core.motion import BodyTouch
 from marey.synthetic import make_cameras
 from marey.synthetic.cameras import project_to_cameras
 from marey.view.report.posing import PosedPoints
@@ -124,3 +125,29 @@ def space_points(lengths: np.ndarray, *, name: str = "Anna") -> Keypoints3D:
         frame="world",
         confidence=np.isfinite(position).all(-1).astype(np.float32),
     )
+
+
+def touching_take(rows: list[tuple[int, str, str, float]], *, num_frames: int = 90) -> Take:
+    """Return Anna and Ben, who touch as they are told to.
+
+    Args:
+        rows: Frame, Anna's part, Ben's part, and the gap of the two skins, m.
+        num_frames: Of the take.
+    """
+    names, parts = ("Anna", "Ben"), tuple(dict.fromkeys(part for row in rows for part in row[1:3]))
+    people = []
+    for number, name in enumerate(names):
+        motion = standing_motion(num_frames, name=name)
+        touch = BodyTouch(
+            parts=parts,
+            others=names,
+            person=np.zeros(len(rows), np.int64),
+            frame=np.array([row[0] for row in rows], np.int64),
+            part=np.array([parts.index(row[1 + number]) for row in rows], np.int64),
+            other=np.full(len(rows), 1 - number, np.int64),
+            other_part=np.array([parts.index(row[2 - number]) for row in rows], np.int64),
+            gap=np.array([row[3] for row in rows], np.float32),
+        )
+        moved = replace(motion, touch=touch)
+        people.append(Person(name=name, start=0, num_frames=num_frames, motion=moved))
+    return Take(time=np.arange(num_frames) / RATE, people=tuple(people))

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
-"""What JSON holds."""
+Plain = str | int | float | bool | None | list[Any] | dict[str, Any]
+"""What JSON holds; a list or a table holds the same again."""
 
 
 @dataclass(frozen=True, slots=True)

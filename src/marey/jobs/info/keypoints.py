@@ -8,8 +8,9 @@ from marey.io.coco import read_coco
 from marey.io.mediapipe import read_mediapipe
 from marey.io.openpose import read_openpose
 from marey.jobs.info.description import Description
+from marey.jobs.info.made_by import say_provenance
 from marey.jobs.info.phrases import say_file_size, say_size
-from marey.jobs.info.takes import say_provenance, say_take, tabulate_take
+from marey.jobs.info.takes import say_take, tabulate_take
 
 
 def describe_json(path: Path) -> Description:

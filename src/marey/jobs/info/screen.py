@@ -7,14 +7,13 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from marey.jobs.info.description import Description, Table
+from marey.jobs.info.made_by import NOTHING
 from marey.jobs.info.recognize import describe_file
 from marey.jobs.reporting import print_json
 
 MAX_ROWS = 10
 """Rows of one table on screen; JSON has all."""
 MAX_TEXT = 300
-NOTHING = "none"
-"""What describers say where there is nothing."""
 
 
 def show_file(path: str | Path, *, as_json: bool = False) -> None:

@@ -10,9 +10,9 @@ from jaxtyping import Float
 from marey.core import BodyMotion, Cameras, Clip, Person, Take
 from marey.io.take import read_run, read_take
 from marey.jobs.info.description import Description, Fact, Plain, Table
+from marey.jobs.info.made_by import NOTHING, say_provenance, tabulate_provenance
 from marey.jobs.info.phrases import say_clock, say_file_size
 from marey.jobs.phrases import format_count, format_seconds
-from marey.jobs.refine_notes import describe_refined
 
 
 def describe_take_folder(path: Path) -> Description:
@@ -22,7 +22,8 @@ def describe_take_folder(path: Path) -> Description:
         FormatError: If it is no take, or damaged.
     """
     take = read_take(path)
-    facts = [*say_take(take), *say_provenance(take.provenance), *_say_run(read_run(path))]
+    facts = [*say_take(take), *_say_touches(take), *say_provenance(take.provenance)]
+    facts += _say_run(read_run(path))
     return Description(
         path=path,
         kind="take",
@@ -44,23 +45,24 @@ def tabulate_take(take: Take) -> tuple[Table, ...]:
         Table(name="clips", rows=tuple(_say_clip(clip) for clip in take.clips)),
         Table(name="cameras", rows=_say_cameras(take.cameras)),
     ]
-    return tuple(table for table in tables if table.rows)
+    return (*(table for table in tables if table.rows), *tabulate_provenance(take.provenance))
 
 
-def say_provenance(provenance: Mapping[str, Any]) -> list[Fact]:
-    """Say which stages made a take, with their options."""
-    return [
-        Fact(f"made_by_{stage}", _to_plain(options), _format_stage(stage, options))
-        for stage, options in provenance.items()
+def _say_touches(take: Take) -> list[Fact]:
+    """Say who touches whom, where somebody has looked."""
+    motions = [(p, p.motion) for p in take.people if p.motion is not None]
+    looked = [(p, motion.touch) for p, motion in motions if motion.touch is not None]
+    frames: dict[tuple[str, ...], set[int]] = {}
+    for person, touch in looked:
+        for other, frame in zip(touch.other.tolist(), touch.frame.tolist(), strict=True):
+            pair = tuple(sorted((person.name, touch.others[other])))
+            frames.setdefault(pair, set()).add(person.start + frame)
+    told = [f"{a} and {b} in {format_count(len(f), 'frame')}" for (a, b), f in frames.items()]
+    plain: list[Plain] = [
+        {"people": list(pair), "frames": len(when)} for pair, when in frames.items()
     ]
-
-
-def _format_stage(stage: str, options: Any) -> str:
-    people = options.get("people") if isinstance(options, Mapping) else None
-    if stage != "refine" or not isinstance(people, Mapping):
-        return _format_options(options)
-    notes = {name: told for name, told in people.items() if isinstance(told, Mapping)}
-    return "; ".join(describe_refined(str(name), told) for name, told in notes.items())
+    # Of one person alone nothing is to be said.
+    return [Fact("touches", plain, "; ".join(told) or "nobody")] if len(looked) > 1 else []
 
 
 def _say_person(person: Person, take: Take) -> tuple[Fact, ...]:
@@ -128,7 +130,7 @@ def _say_cameras(cameras: Cameras | None) -> tuple[tuple[Fact, ...], ...]:
     rows = []
     for index, name in enumerate(cameras.names):
         K, size = cameras.K[index], cameras.size[index]
-        fov = _field_of_view(K, size)
+        fov, offset = _field_of_view(K, size), float(cameras.time_offset[index])
         rows.append(
             (
                 Fact("name", name),
@@ -137,7 +139,7 @@ def _say_cameras(cameras: Cameras | None) -> tuple[tuple[Fact, ...], ...]:
                 Fact("focal_px", float(K[0, 0]), f"{K[0, 0]:.1f} px"),
                 Fact("fov_deg", fov, f"{fov:.0f} degrees"),
                 Fact("moves", moves, "yes" if moves else "no"),
-                Fact("time_offset_s", float(cameras.time_offset[index])),
+                Fact("time_offset_s", offset, f"{1000 * offset:+.1f} ms" if offset else NOTHING),
             )
         )
     return tuple(rows)
@@ -147,30 +149,6 @@ def _field_of_view(K: Float[np.ndarray, "3 3"], size: np.ndarray) -> float:
     """Return the angle along the longer side of the picture, degrees."""
     side = int(np.argmax(size))
     return float(np.degrees(2 * np.arctan(size[side] / 2 / K[side, side])))
-
-
-def _format_options(options: Any) -> str:
-    if not isinstance(options, Mapping):
-        return str(options)
-    # Checksums tell machines what was used; --json has them.
-    told = {key: value for key, value in options.items() if not key.endswith("sha256")}
-    return ", ".join(f"{key.replace('_', ' ')} {_format_value(v)}" for key, v in told.items())
-
-
-def _format_value(value: Any) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    if isinstance(value, list | tuple):
-        return " ".join(map(_format_value, value))
-    return f"{value:.4g}" if isinstance(value, float) else f"{value}"[:60]
-
-
-def _to_plain(value: Any) -> Plain:
-    if isinstance(value, Mapping):
-        return {str(key): _to_plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_to_plain(inner) for inner in value]
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def _say_run(run: Mapping[str, Any]) -> list[Fact]:
