@@ -27,6 +27,7 @@ from marey.models.hanet import (
     HANetConfig,
     OnlineRefiner,
     RefineOptions,
+    Untold,
     import_state,
     refine_sequence,
 )
@@ -173,7 +174,10 @@ def _sequence_run(
 def _import(plain: PlainHANet, config: HANetConfig) -> HANet:
     state: dict[str, Tensor] = plain.state_dict()
     return import_state(
-        state, representation=config.representation, interval=config.interval, window=config.window
+        state,
+        Untold(
+            representation=config.representation, interval=config.interval, window=config.window
+        ),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from marey.models.hanet import HANet, HANetConfig, import_state
+from marey.models.hanet import HANet, HANetConfig, Untold, import_state
 from tests.models.hanet.plain import PlainHANet
 
 SMALL = HANetConfig(
@@ -34,11 +34,13 @@ def plain_pair(config: HANetConfig, seed: int = 0) -> tuple[PlainHANet, HANet]:
                 parameter.add_(0.2 * torch.randn(parameter.shape))
     ours = import_state(
         plain.state_dict(),
-        representation=config.representation,
-        heads=config.heads,
-        interval=config.interval,
-        window=config.window,
-        mask=config.mask,
+        Untold(
+            representation=config.representation,
+            heads=config.heads,
+            interval=config.interval,
+            window=config.window,
+            mask=config.mask,
+        ),
     )
     return plain, ours
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from marey.core.errors import FormatError, InputError
-from marey.models.hanet import HANet, import_state, load_checkpoint
+from marey.models.hanet import HANet, Untold, import_state, load_checkpoint
 from tests.models.hanet.plain import PlainHANet
 from tests.models.hanet.small import SMALL, plain_pair, random_windows, small_config
 
@@ -38,7 +38,7 @@ def test_a_published_file_gives_its_network(tmp_path: Path, pre_norm: bool, zipp
     if not zipped:  # as torch before 1.6 wrote it
         content = torch.load(path, weights_only=False)
         torch.save(content, path, _use_new_zipfile_serialization=False)
-    network = load_checkpoint(path, interval=3, window=13, representation="3d")
+    network = load_checkpoint(path, Untold(interval=3, window=13, representation="3d"))
     assert not network.training and network.config.pre_norm == pre_norm
     x = random_windows(SMALL)
     with torch.inference_mode():
@@ -50,7 +50,7 @@ def test_a_published_file_gives_its_network(tmp_path: Path, pre_norm: bool, zipp
 def test_a_bare_state_dictionary_does_as_well(tmp_path: Path) -> None:
     plain, ours = plain_pair(SMALL)
     torch.save(plain.state_dict(), tmp_path / "weights.pth")
-    network = load_checkpoint(tmp_path / "weights.pth", interval=3, window=13)
+    network = load_checkpoint(tmp_path / "weights.pth", Untold(interval=3, window=13))
     assert network.config == ours.config
 
 
@@ -95,14 +95,14 @@ def test_every_setting_with_a_shape_is_read_off_it(settings: dict) -> None:
     elif not config.motion_terms:
         config = dataclasses.replace(config, weight_bias=True)  # there is nothing to weigh
     state = HANet(config).state_dict()
-    found = import_state(state, representation="3d", interval=3, window=13).config
+    found = import_state(state, Untold(representation="3d", interval=3, window=13)).config
     assert found == config
 
 
 def test_unused_norms_are_kept_on_demand() -> None:
     plain, ours = plain_pair(SMALL)
     normed = import_state(
-        plain.state_dict(), representation="3d", interval=3, window=13, encoder_norm=True
+        plain.state_dict(), Untold(representation="3d", interval=3, window=13, encoder_norm=True)
     )
     x = random_windows(SMALL)
     assert not torch.allclose(normed(x)[0], ours(x)[0], atol=1e-3)
@@ -111,11 +111,11 @@ def test_unused_norms_are_kept_on_demand() -> None:
 def test_wrong_words_of_the_caller(tmp_path: Path) -> None:
     published(tmp_path / "a.pth")
     with pytest.raises(InputError, match="no whole number of joints as 2d"):
-        load_checkpoint(tmp_path / "a.pth", representation="2d")
+        load_checkpoint(tmp_path / "a.pth", Untold(representation="2d"))
     with pytest.raises(InputError, match="multiple of the heads"):
-        load_checkpoint(tmp_path / "a.pth", heads=3)
+        load_checkpoint(tmp_path / "a.pth", Untold(heads=3))
     with pytest.raises(InputError, match="multiple of the interval"):
-        load_checkpoint(tmp_path / "a.pth", interval=5, window=12)
+        load_checkpoint(tmp_path / "a.pth", Untold(interval=5, window=12))
     with pytest.raises(InputError, match="is no file"):
         load_checkpoint(tmp_path / "b.pth")
 

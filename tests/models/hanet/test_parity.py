@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from marey.models.hanet import LossOptions, Schedule, hanet_loss, import_state, interpolate
+from marey.models.hanet import LossOptions, Schedule, Untold, hanet_loss, import_state, interpolate
 from tests.models.hanet.parity import read_fixture
 
 # Float32 sums of up to 2048 terms in another order; the fixtures' README allows as much.
@@ -26,10 +26,12 @@ def test_network_computes_what_the_released_code_does(shared: Path, name: str) -
     fixture = read_fixture(shared, name)
     network = import_state(
         fixture.state(),
-        heads=fixture.meta["nheads"],
-        interval=fixture.meta["interval"],
-        window=fixture.meta["window"],
-        mask="bool" if fixture.meta["mask_mode"] == "bool" else "additive_int",
+        Untold(
+            heads=fixture.meta["nheads"],
+            interval=fixture.meta["interval"],
+            window=fixture.meta["window"],
+            mask="bool" if fixture.meta["mask_mode"] == "bool" else "additive_int",
+        ),
     )
     assert network.config.pre_norm == fixture.meta["pre_norm"]
     poses = fixture.tensor("in/poses")

@@ -9,6 +9,7 @@ from marey.models.hanet.config import HANetConfig as HANetConfig
 from marey.models.hanet.config import MaskMode as MaskMode
 from marey.models.hanet.config import Representation as Representation
 from marey.models.hanet.config import check_config as check_config
+from marey.models.hanet.inference import Untold as Untold
 from marey.models.hanet.kinematics import sampled_frames as sampled_frames
 from marey.models.hanet.losses import Loss as Loss
 from marey.models.hanet.losses import LossOptions as LossOptions

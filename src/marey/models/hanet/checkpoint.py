@@ -14,8 +14,8 @@ from torch import Tensor
 
 from marey.core.errors import FormatError
 from marey.io.torch_file import read_torch
-from marey.models.hanet.config import HANetConfig, MaskMode, Representation
-from marey.models.hanet.inference import drop_unused, infer_config, rename_parameters
+from marey.models.hanet.config import HANetConfig
+from marey.models.hanet.inference import Untold, drop_unused, infer_config, rename_parameters
 from marey.models.hanet.network import HANet
 
 # Checkpoints keep the best metric as a numpy number, which torch does not read by itself.
@@ -30,26 +30,12 @@ _HARMLESS: list[Any] = [
 ]
 
 
-def load_checkpoint(
-    path: str | Path,
-    *,
-    representation: Representation | None = None,
-    heads: int = 4,
-    interval: int = 5,
-    window: int | None = None,
-    mask: MaskMode = "bool",
-    encoder_norm: bool = False,
-) -> HANet:
+def load_checkpoint(path: str | Path, untold: Untold | None = None) -> HANet:
     """Load a published checkpoint, in evaluation mode.
 
     Args:
         path: The file, for example `EP62_PCK@0.05_91.9_checkpoint.pth.tar`.
-        representation: What the channels are; guessed if None (see `infer_config`).
-        heads: Attention heads; the file does not tell.
-        interval: N; the file does not tell.
-        window: L; 20 intervals and one frame if None.
-        mask: `additive_int` gives what the released code computed with it.
-        encoder_norm: Whether to apply the layer norms the released network does not apply.
+        untold: What the file does not tell; the published settings if None.
 
     Raises:
         FormatError: If the file is no checkpoint of a HANet.
@@ -57,38 +43,13 @@ def load_checkpoint(
     """
     # Mapped, the optimiser's state, three times the weights, is never read.
     content = read_torch(Path(path), harmless=_HARMLESS, mapped=True)
-    return import_state(
-        _find_state(content, Path(path)),
-        representation=representation,
-        heads=heads,
-        interval=interval,
-        window=window,
-        mask=mask,
-        encoder_norm=encoder_norm,
-    )
+    return import_state(_find_state(content, Path(path)), untold)
 
 
-def import_state(
-    state: Mapping[str, Tensor],
-    *,
-    representation: Representation | None = None,
-    heads: int = 4,
-    interval: int = 5,
-    window: int | None = None,
-    mask: MaskMode = "bool",
-    encoder_norm: bool = False,
-) -> HANet:
+def import_state(state: Mapping[str, Tensor], untold: Untold | None = None) -> HANet:
     """Make a network of a published state dictionary; see `load_checkpoint`."""
     renamed = rename_parameters(state)
-    config = infer_config(
-        renamed,
-        representation=representation,
-        heads=heads,
-        interval=interval,
-        window=window,
-        mask=mask,
-        encoder_norm=encoder_norm,
-    )
+    config = infer_config(renamed, untold or Untold())
     return build(config, drop_unused(renamed, config))
 
 

@@ -9,6 +9,7 @@ models. The released network carries both and uses neither; `encoder_norm` keeps
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -31,6 +32,26 @@ _RENAMED = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Untold:
+    """What the shapes in a checkpoint do not tell."""
+
+    representation: Representation | None = None
+    """What the channels are. Guessed from their number if None: 144 are 24 rotations in 6D, 72
+    rotation vectors, otherwise metres for pre-norm models and image points for the others."""
+    heads: int = 4
+    """Attention heads, 4 in all published configurations."""
+    interval: int = 5
+    """N."""
+    window: int | None = None
+    """L; 20 intervals and one frame if None, as published but for JHMDB (11)."""
+    mask: MaskMode = "bool"
+    """Which masks the network was trained with; `additive_int` gives what the released code
+    computed with it."""
+    encoder_norm: bool = False
+    """Whether to apply the layer norms the released network carries and does not apply."""
+
+
 def rename_parameters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the parameters of a published checkpoint under our names, in our shapes."""
     renamed = {}
@@ -45,28 +66,12 @@ def rename_parameters(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
-def infer_config(
-    state: Mapping[str, Tensor],
-    *,
-    representation: Representation | None = None,
-    heads: int = 4,
-    interval: int = 5,
-    window: int | None = None,
-    mask: MaskMode = "bool",
-    encoder_norm: bool = False,
-) -> HANetConfig:
+def infer_config(state: Mapping[str, Tensor], untold: Untold) -> HANetConfig:
     """Read the configuration off renamed parameters.
 
     Args:
         state: What `rename_parameters` returned.
-        representation: What the channels are; guessed from their number if None: 144 are 24
-            rotations in 6D, 72 rotation vectors, otherwise metres for pre-norm models and image
-            points for the others.
-        heads: Attention heads, 4 in all published configurations.
-        interval: N, which the shapes do not tell.
-        window: L; 20 intervals and one frame if None, as published but for JHMDB (11).
-        mask: Which masks the network was trained with.
-        encoder_norm: Whether to apply the layer norms the released network does not apply.
+        untold: What shapes do not tell.
 
     Raises:
         FormatError: If the parameters are not those of a HANet.
@@ -88,7 +93,7 @@ def infer_config(
             "the parameters are not those of a HANet: the decoder's memory has "
             f"{motion + width} channels, which is not {width} and up to three times {channels}"
         )
-    representation = representation or _guess(channels, pre_norm=pre_norm)
+    representation = untold.representation or _guess(channels, pre_norm=pre_norm)
     if channels % JOINT_CHANNELS[representation]:
         raise InputError(
             f"the checkpoint has {channels} channels, which are no whole number of joints as "
@@ -98,21 +103,21 @@ def infer_config(
     config = HANetConfig(
         representation=representation,
         num_joints=channels // JOINT_CHANNELS[representation],
-        interval=interval,
-        window=20 * interval + 1 if window is None else window,
+        interval=untold.interval,
+        window=20 * untold.interval + 1 if untold.window is None else untold.window,
         width=width,
         levels=levels,
         decoder_layers=_count(state, "decoder") if decodes else 1,
-        heads=heads,
+        heads=untold.heads,
         feedforward=inner,
         decoder_feedforward=_sizes(state, "decoder.0.linear1.weight", 2)[0] if decodes else inner,
         pre_norm=pre_norm,
-        mask=mask,
+        mask=untold.mask,
         flow=terms == 4,
         velocity=motion >= 2 * channels,
         acceleration=motion in (channels, 3 * channels),
         weight_bias="motion.prev_v_embed.weight" in state or not (motion and decodes),
-        encoder_norm=encoder_norm and pre_norm,
+        encoder_norm=untold.encoder_norm and pre_norm,
         decoder="attention" if decodes else "interpolation",
     )
     check_config(config)
