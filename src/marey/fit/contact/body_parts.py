@@ -49,11 +49,16 @@ def vertex_parts(body: Body) -> tuple[tuple[str, ...], Int[np.ndarray, "V"]]:
     A vertex belongs to the part whose joints weigh most in it; a joint with a name of its own is a
     part of its own.
     """
+    names = name_parts(body)
     own = [_OF_JOINT.get(name, name) for name in body.joint_names]
-    extra = tuple(name for name in dict.fromkeys(own) if name not in BODY_PARTS)
-    names = (*BODY_PARTS, *extra)
     weights = body.weights.numpy()
     total = np.zeros((len(weights), len(names)), weights.dtype)
     for joint, name in enumerate(own):
         total[:, names.index(name)] += weights[:, joint]
     return names, total.argmax(1)
+
+
+def name_parts(body: Body) -> tuple[str, ...]:
+    """Name a body's parts."""
+    own = [_OF_JOINT.get(name, name) for name in body.joint_names]
+    return (*BODY_PARTS, *(name for name in dict.fromkeys(own) if name not in BODY_PARTS))

@@ -15,16 +15,18 @@ from torch import Tensor
 from marey.body import Body
 from marey.core import BodyMotion
 from marey.fit.chain import Chain, Placed, Pose
-from marey.fit.contact.body_capsules import add_capsules
+from marey.fit.contact.body_parts import name_parts
 from marey.fit.contact.capsules import Capsules, meet
 from marey.fit.contact.collision import Member, no_prior
+from marey.fit.contact.crowd_body import CrowdBody
 from marey.fit.contact.hold import PointHold
-from marey.fit.contact.skin_contact import Near, Skin, find_near, make_skin, pose_skin
+from marey.fit.contact.skin_contact import Near, Skin, find_near, pose_skin
 from marey.fit.hard_cases import find_poses
-from marey.fit.parts import BODY, Part, make_part
+from marey.fit.parts import Part
 from marey.fit.pose_costs import PoseAnchor
 from marey.fit.problem import Problem
 from marey.fit.seen_points import SeenPoints
+from marey.fit.sequence import Smoothness
 from marey.fit.threads import side_by_side
 from marey.fit.tree import place_fast
 from marey.geometry.rotation import matrix_to_quaternion, quaternion_to_matrix
@@ -78,27 +80,39 @@ class CollisionOptions:
     """Gap up to which skins are watched while bodies move, m."""
     watched: float = 0.03
     """Frames with a wider gap are not looked at again, m."""
+    steady: float = 1.0
+    """How many times less a change may accelerate than the motion itself."""
 
 
 class Crowd:
-    """Everyone, as poses of one chain that change from stretch to stretch."""
+    """Everyone, as poses of one chain that change from stretch to stretch.
+
+    Args:
+        body: The motion's body; prepared, where many crowds are made of it.
+        motion: Everyone's fitted poses.
+        views: What was measured of them.
+        options: How bodies are taken apart.
+        workers: Threads.
+        now: Poses that are no longer those of the fit; NaN where they still are.
+    """
 
     def __init__(
         self,
-        body: Body,
+        body: Body | CrowdBody,
         motion: BodyMotion,
         views: SeenPoints | None,
         options: CollisionOptions,
         workers: int,
+        *,
+        now: BodyMotion | None = None,
     ):
-        part = make_part(body, BODY)
-        assert part is not None  # Only parts that a carrier holds may be lacking.
-        self.part: Part = part
+        self._body = body if isinstance(body, CrowdBody) else CrowdBody(body)
+        self.part: Part = self._body.part
         self.given, self.views, self.options, self.workers = motion, views, options, workers
         self.solved = find_poses(motion)
         self.changed = np.zeros_like(self.solved)
-        self.skin: Skin = make_skin(body, part.chain)
-        self.columns = [body.joint_names.index(name) - 1 for name in part.chain.joints[1:]]
+        names = self._body.body.joint_names
+        self.columns = [names.index(name) - 1 for name in self.part.chain.joints[1:]]
         self.shape = torch.from_numpy(np.asarray(motion.shape, np.float64))
         self.touching: dict[tuple[int, int], np.ndarray] = {}
         self.depth: dict[tuple[int, int], np.ndarray] = {}
@@ -108,10 +122,10 @@ class Crowd:
         self.fit: list[Pose] = []
         for person in range(len(motion.people)):
             shape = self.shape[person].float() if self.solved[person].any() else None
-            chain, capsules = add_capsules(body, part.chain, shape=shape)
+            chain, capsules = self._body.add_capsules(shape)
             self.chains.append(chain)
-            self.capsules.append(replace(capsules, radius=capsules.radius.double()))
-            self.fit.append(self._read(person))
+            self.capsules.append(capsules)
+            self.fit.append(self._read(motion, person, self.solved[person]))
             self.poses.append(
                 replace(
                     self.fit[-1],
@@ -119,9 +133,28 @@ class Crowd:
                     translation=self.fit[-1].translation.clone(),
                 )
             )
+        if now is not None:
+            self._take_over(now)
 
-    def _read(self, person: int) -> Pose:
-        motion, known = self.given, self.solved[person]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the parts of everybody's body."""
+        return name_parts(self._body.body)
+
+    @property
+    def skin(self) -> Skin:
+        """The skin of everybody's body."""
+        return self._body.skin
+
+    def _take_over(self, now: BodyMotion) -> None:
+        self.changed = find_poses(now)
+        for person in np.flatnonzero(self.changed.any(1)):
+            rows = torch.from_numpy(np.flatnonzero(self.changed[person]))
+            pose = self._read(now, int(person), self.changed[person])[rows]
+            self.poses[person].rotation[rows] = pose.rotation
+            self.poses[person].translation[rows] = pose.translation
+
+    def _read(self, motion: BodyMotion, person: int, known: Bool[np.ndarray, "T"]) -> Pose:
         root = np.where(known[:, None], motion.T_world_root[person], [1, 0, 0, 0, 0, 0, 0])
         turns = np.where(
             known[:, None, None], motion.R_parent_joint[person][:, self.columns], [1, 0, 0, 0]
@@ -233,9 +266,14 @@ class Crowd:
             fit=fit,
             held=held[frames],
             time=torch.from_numpy(self.given.time[frames]),
-            smoothness=self.part.smoothness,
+            smoothness=self._steady,
             capsules=self.capsules[person],
         )
+
+    @property
+    def _steady(self) -> Smoothness:
+        own, times = self.part.smoothness, self.options.steady
+        return replace(own, joint_sigma=own.joint_sigma / times, root_sigma=own.root_sigma / times)
 
     def _hold(
         self, person: int, rows: Int[Tensor, "L"], points: Float[Tensor, "L K 3"]

@@ -23,6 +23,7 @@ from marey.core.progress import Progress, silent
 from marey.fit.contact.collision import Stretch
 from marey.fit.contact.contact_finder import ContactFinder
 from marey.fit.contact.crowd import CollisionOptions, Crowd
+from marey.fit.contact.stretches import Piece, cut_stretch, find_stretches
 from marey.fit.hard_cases import check_seen_motion
 from marey.fit.seen_points import SeenPoints
 from marey.fit.threads import one_thread_each
@@ -87,9 +88,10 @@ def separate_people(
         deep = np.zeros(len(motion.time), bool)
         for pair in pairs:
             deep |= depths[pair] > options.least
-        stretches = _stretches(deep, motion.time, options)
+        stretches = find_stretches(deep, motion.time, options)
         for number, (start, stop) in enumerate(stretches):
-            _solve_stretch(crowd, pairs, start, stop, workers)
+            for piece in cut_stretch(start, stop, len(motion.time), options):
+                solve_piece(crowd, pairs, piece, workers)
             progress("collisions", number + 1, len(stretches))
         after = [crowd.measure(*pair, within=0.0) for pair in pairs]
     blank = np.zeros((0, len(motion.time)))
@@ -102,48 +104,18 @@ def separate_people(
     )
 
 
-def _stretches(
-    deep: Bool[np.ndarray, "T"], time: Float[np.ndarray, "T"], options: CollisionOptions
-) -> list[tuple[int, int]]:
-    """Return the frames around contacts, as runs."""
-    wanted = np.zeros(len(deep), bool)
-    for frame in np.flatnonzero(deep):
-        first = np.searchsorted(time, time[frame] - options.margin)
-        last = np.searchsorted(time, time[frame] + options.margin, side="right")
-        # Two frames on either side are seams, which do not move.
-        wanted[max(0, min(first, frame - 3)) : max(last, frame + 4)] = True
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], wanted, [False]]).astype(np.int8)))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+def solve_piece(crowd: Crowd, pairs: Sequence[tuple[int, int]], piece: Piece, workers: int) -> None:
+    """Take apart those of a crowd who touch in some of its frames; the crowd keeps what is found.
 
-
-def _solve_stretch(
-    crowd: Crowd, pairs: Sequence[tuple[int, int]], start: int, stop: int, workers: int
-) -> None:
-    """Solve the frames of a stretch, piece by piece where it is long."""
-    options, last = crowd.options, len(crowd.given.time)
-    held = np.zeros(last, bool)
-    held[start : start + 2] = start > 0
-    held[stop - 2 : stop] = stop < last
-    at = start
-    while at < stop:
-        end = min(at + options.longest, stop)
-        if stop - end < options.ahead:
-            end = stop
-        first, beyond = max(start, at - 2), min(end + options.ahead, stop)
-        if at > start:
-            held[first:at] = True
-        _solve_piece(crowd, pairs, (first, beyond), held, workers)
-        at = end
-
-
-def _solve_piece(
-    crowd: Crowd,
-    pairs: Sequence[tuple[int, int]],
-    span: tuple[int, int],
-    held: Bool[np.ndarray, "T"],
-    workers: int,
-) -> None:
-    start, stop = span
+    Args:
+        crowd: Everyone, with the depths of pairs and the frames in which they touch.
+        pairs: Who is kept apart.
+        piece: The frames.
+        workers: Threads.
+    """
+    start, stop = piece.first, piece.stop
+    held = np.zeros(stop, bool)
+    held[start:] = piece.held
     touching = {pair: start + np.flatnonzero(crowd.touching[pair][start:stop]) for pair in pairs}
     touching = {pair: frames for pair, frames in touching.items() if len(frames)}
     people = sorted({person for pair in touching for person in pair})

@@ -16,6 +16,7 @@ from marey.body import Body
 from marey.core import BodyMotion
 from marey.core.motion import BodyTouch
 from marey.fit.contact.crowd import CollisionOptions, Crowd
+from marey.fit.contact.crowd_body import CrowdBody
 from marey.fit.contact.skin_contact import Near
 from marey.fit.threads import one_thread_each
 
@@ -25,7 +26,7 @@ _CHUNK = 240
 
 
 def find_touches(
-    body: Body,
+    body: Body | CrowdBody,
     motion: BodyMotion,
     *,
     within: float = TOUCH_M,
@@ -35,7 +36,7 @@ def find_touches(
     """Find which parts touch.
 
     Args:
-        body: The motion's body, of the SMPL family.
+        body: The motion's body, of the SMPL family; prepared, where it is asked again and again.
         motion: Everyone's poses in one world; NaN where absent.
         within: Widest gap between skins that touch, m.
         oneself: Whether parts of one body that touch each other are named as well.
@@ -56,7 +57,7 @@ def find_touches(
                 own = crowd.poses[a][rows], crowd.poses[b][rows]
                 (there, back), _ = crowd.find(a, b, part, own, within)
                 tables += [_name(crowd, there, part, a, b), _name(crowd, back, part, b, a)]
-    return _join(tables, crowd.skin.names, motion.people)
+    return _join(tables, crowd.names, motion.people)
 
 
 def mark_touches(body: Body, motion: BodyMotion, *, workers: int = 2) -> BodyMotion:
