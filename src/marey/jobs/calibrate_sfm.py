@@ -27,7 +27,7 @@ from marey.view.calibration import CalibrationPage, CameraRow, Picture
 _STILLS, _WALK = 3, 80
 """Pictures taken of a video whose camera stands still, and at most of a folder."""
 _GOOD_PX, _FAIR_PX = 1.0, 2.0
-_FEW_POINTS = 100
+_FEW_POINTS, _FEWEST_POINTS = 100, 50
 _PICTURE_PX = 640
 
 Note = Callable[[str], None]
@@ -146,10 +146,18 @@ def _select(
             f"of {', '.join(names)} only {len(placed)} could be placed; add a folder of pictures "
             "taken on a walk from each camera to the next, or calibrate by people"
         )
+    if len(found.points) < _FEWEST_POINTS:
+        raise NothingFoundError(
+            f"only {len(found.points)} points of the scene are seen in two pictures, too few to "
+            "say where cameras stand; add a folder of pictures taken on a walk from each camera to "
+            "the next, or calibrate by people"
+        )
     if lost:
+        one = len(lost) == 1
         tell(
-            f"{', '.join(lost)} could not be placed and is left out: its pictures have too little "
-            "in common with the others; add pictures taken on a walk there"
+            f"{', '.join(lost)} could not be placed and {'is' if one else 'are'} left out: "
+            f"{'its' if one else 'their'} pictures have too little in common with the others; add "
+            "pictures taken on a walk there"
         )
     rows = [every.names.index(name) for name in placed]
     cameras = replace(

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from marey.capture.rig.structure import find_structure
+from marey.capture.rig.structure import _map, find_structure
 from marey.core import Cameras
 from marey.core.errors import InputError, MissingExtraError, NothingFoundError
 from marey.geometry.projection import select_viewpoint, unproject_pixels
@@ -125,6 +126,22 @@ def test_pictures_of_different_places_are_refused(tmp_path: Path):
         find_structure(pictures, tmp_path)
     with pytest.raises(InputError, match="two pictures"):
         find_structure({"one": pictures["one"]}, tmp_path / "x")
+
+
+def test_cameras_side_by_side_begin_with_a_narrower_pair(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Real pictures taken a few steps apart hold no first pair at pycolmap's own angle."""
+    pycolmap = pytest.importorskip("pycolmap")
+    asked: list[float] = []
+
+    def map_narrow(database: Path, pictures: Path, folder: Path, options: Any) -> dict:
+        asked.append(options.mapper.init_min_tri_angle)
+        return {0: "model"} if asked[-1] < 10 else {}
+
+    monkeypatch.setattr(pycolmap, "incremental_mapping", map_narrow)
+    assert _map(pycolmap, tmp_path, lenses_known=False) == ["model"]
+    assert asked == sorted(asked, reverse=True) and len(asked) == 2
 
 
 def test_without_pycolmap_the_line_to_install_it_is_said(

@@ -22,6 +22,9 @@ from marey.io.colmap_images import ColmapImages, read_colmap_images
 
 _FEWEST_PICTURES = 2
 _SEED = 0
+_FIRST_ANGLES_DEG = (16.0, 6.0, 2.0)
+"""Between the rays of the first pair's points: what pycolmap asks for, and less where no pair has
+that, as when somebody takes a few steps before a building."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +77,10 @@ def find_structure(
     if sum(len(own) for own in pictures.values()) < _FEWEST_PICTURES:
         raise InputError("a scene is reconstructed from two pictures at least")
     _write_pictures(pictures, workspace / "images")
-    database, sparse = workspace / "database.db", workspace / "sparse"
-    sparse.mkdir()
+    database = workspace / "database.db"
     pycolmap.set_random_seed(_SEED)
     reader = pycolmap.ImageReaderOptions()
     reader.camera_model = "OPENCV_FISHEYE" if fisheye else "SIMPLE_RADIAL"
-    mapping = pycolmap.IncrementalPipelineOptions()
-    mapping.random_seed, mapping.min_model_size = _SEED, _FEWEST_PICTURES
-    mapping.multiple_models = False
     try:
         pycolmap.extract_features(
             database,
@@ -91,9 +90,8 @@ def find_structure(
         )
         if lenses is not None:
             _state_lenses(pycolmap, database, lenses)
-            mapping.ba_refine_focal_length = mapping.ba_refine_extra_params = False
         pycolmap.match_exhaustive(database)
-        models = pycolmap.incremental_mapping(database, workspace / "images", sparse, mapping)
+        models = _map(pycolmap, workspace, lenses_known=lenses is not None)
     except (RuntimeError, ValueError) as error:
         raise NothingFoundError(f"pycolmap could not reconstruct the scene: {error}") from error
     if not models:
@@ -101,8 +99,26 @@ def find_structure(
             "the pictures have too little in common to reconstruct the scene; add a folder of "
             "pictures taken on a walk from each camera to the next, or calibrate by people"
         )
-    best = max(models.values(), key=lambda model: model.num_reg_images())
-    return _collect(best, workspace)
+    return _collect(max(models, key=lambda model: model.num_reg_images()), workspace)
+
+
+def _map(pycolmap: ModuleType, workspace: Path, *, lenses_known: bool) -> list[Any]:
+    """Return the models of the widest first pair that starts one."""
+    for number, angle in enumerate(_FIRST_ANGLES_DEG):
+        options = pycolmap.IncrementalPipelineOptions()
+        options.random_seed, options.min_model_size = _SEED, _FEWEST_PICTURES
+        options.multiple_models = False
+        options.mapper.init_min_tri_angle = angle
+        if lenses_known:
+            options.ba_refine_focal_length = options.ba_refine_extra_params = False
+        folder = workspace / f"sparse{number}"
+        folder.mkdir()
+        models = pycolmap.incremental_mapping(
+            workspace / "database.db", workspace / "images", folder, options
+        )
+        if models:
+            return list(models.values())
+    return []
 
 
 def _write_pictures(
