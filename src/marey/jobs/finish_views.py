@@ -9,6 +9,7 @@ from typing import Any
 
 import marey
 from marey.body import load_body
+from marey.capture.contact.road import LookCloser, Looked
 from marey.capture.pipeline import Seen, Timings
 from marey.capture.rig.view_clocks import ViewClock, describe_clocks, find_clocks, set_clocks
 from marey.capture.views.many_views import ManyViewsOptions, solve_views
@@ -29,6 +30,9 @@ Note = Callable[[str], None]
 Look = Callable[[Sequence[Seen], Cameras, Keypoints2D], Keypoints2D]
 """Looks for people in views that missed them, given what views saw, their cameras and everyone's
 keypoints on the common clock (`capture/views/second_look.py`)."""
+Closer = Callable[[Sequence[Seen], Cameras], LookCloser]
+"""Returns what looks again at people who touch, given what views saw and their cameras on the
+common clock (`capture/contact/closer_look.py`)."""
 
 
 def finish_views(  # noqa: PLR0913
@@ -40,6 +44,7 @@ def finish_views(  # noqa: PLR0913
     sync: bool,
     made_of: Mapping[str, Any],
     look: Look | None = None,
+    closer: Closer | None = None,
     progress: Progress,
     timings: Timings,
     note: Note,
@@ -54,6 +59,7 @@ def finish_views(  # noqa: PLR0913
         sync: Whether clocks are put right by what the views show; else they are trusted.
         made_of: Tables of the provenance that say where `views` come from.
         look: Looks for people in views that missed them; nobody looks if None.
+        closer: Looks again at people who touch; nobody looks if None.
         progress: Called as the fit advances.
         timings: Where seconds per stage are added up.
         note: Called with a sentence wherever something was assumed, or seems wrong.
@@ -70,6 +76,7 @@ def finish_views(  # noqa: PLR0913
         body=body,
         options=ManyViewsOptions(overrides=overrides),
         second_look=None if look is None else partial(look, straight, on_time),
+        look_closer=None if closer is None else closer(straight, on_time),
         progress=progress,
         timings=timings,
     )
@@ -87,6 +94,9 @@ def finish_views(  # noqa: PLR0913
         "views": {view.name: _describe(view) for view in solved.quality},
         "fit": {"revision": _REVISION, "body": f"{body.name} {body.version}"},
     }
+    if solved.looked is not None:
+        note(solved.looked.describe())
+        stages["contact"] = _describe_look(solved.looked)
     # Clocks without the drift that was taken out: those of the files, which pictures are found by.
     take = replace(solved.take, clips=tuple(seen.clip for seen in views))
     if overrides:
@@ -131,4 +141,16 @@ def _describe(view: ViewQuality) -> dict[str, float]:
     return {
         "keypoints": view.num_seen,
         **{name: round(value, 4) for name, value in figures.items() if math.isfinite(value)},
+    }
+
+
+def _describe_look(looked: Looked) -> dict[str, int]:
+    """Return what a closer look at people who touch came to, as a take keeps it."""
+    before, now = looked.agreeing
+    return {
+        "pictures": int(looked.who.any(1).sum()),
+        "keypoints": int(looked.found.sum()),
+        "used": int(looked.later.sum()),
+        "agreeing_before": before,
+        "agreeing": now,
     }

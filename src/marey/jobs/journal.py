@@ -60,6 +60,7 @@ class Journal:
         if end:
             self._file.truncate(end)
             self._reading = _read_groups(path, end)
+            self._next = next(self._reading, None)
         else:
             self._file.truncate(0)
             self._file.write(_MAGIC)
@@ -69,13 +70,16 @@ class Journal:
 
     def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """Pass frames on, and take note where one ends and the next begins."""
-        self._next = next(self._reading, None)
-        for number, frame in enumerate(frames):
-            with self._lock:
-                self._frame = number
-                self._load(number + 1)
-            self._write_groups(number - _BEHIND)
+        for frame in frames:
+            self.advance()
             yield frame
+
+    def advance(self) -> None:
+        """Take note that a frame ends and the next begins."""
+        with self._lock:
+            self._frame += 1
+            self._load(self._frame + 1)
+        self._write_groups(self._frame - _BEHIND)
 
     def recall(self, key: bytes) -> bytes | None:
         """Return the answer to a question of about this frame, if it is known."""

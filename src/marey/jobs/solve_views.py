@@ -4,14 +4,12 @@ import json
 import time as clock
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import marey
 from marey.body import load_body
 from marey.capture.pipeline import Seen, Timings, see_people
-from marey.capture.views.second_look import find_missed, read_pictures
-from marey.core import Cameras, Clip, Keypoints2D, Tracks
+from marey.core import Clip, Tracks
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
 from marey.io.take import describe_source
@@ -19,6 +17,7 @@ from marey.io.video import read_frames
 from marey.jobs.camera_files import find_calibration, match_cameras, read_cameras
 from marey.jobs.finish_views import finish_views
 from marey.jobs.journal import Journal
+from marey.jobs.looks import Looks
 from marey.jobs.options import SolveOptions
 from marey.jobs.overriding import choose_overrides
 from marey.jobs.recorded import record_detector, record_estimator
@@ -82,18 +81,27 @@ def solve_many(
     with timings.measure("load networks"):
         networks = open_networks(options)
     views = _see_all(clips, networks, options, journals, progress, timings, note)
-    take = finish_views(
-        views,
-        matched,
-        calibration=Path(cameras),
-        options=options,
-        sync=sync,
-        made_of={"people": describe_people(options)},
-        look=partial(_look_again, estimator=networks[1], progress=progress),
-        progress=progress,
-        timings=timings,
-        note=note,
-    )
+    with _open_journal(clips, "looks", journals, options) as journal:
+        looks = Looks(
+            clips=tuple(seen.clip for seen in views),
+            estimator=networks[1],
+            masks=options.masks,
+            journal=journal,
+            progress=progress,
+        )
+        take = finish_views(
+            views,
+            matched,
+            calibration=Path(cameras),
+            options=options,
+            sync=sync,
+            made_of={"people": describe_people(options)},
+            look=looks.find_missed,
+            closer=looks.look_closer,
+            progress=progress,
+            timings=timings,
+            note=note,
+        )
     total = clock.perf_counter() - begin
     return Solved(take=take, run=describe_run(timings, total, num_frames=len(take.time)))
 
@@ -109,20 +117,6 @@ def _check_masks(path: Path | None, views: Sequence[str], note: Note) -> None:
         )
     if without:
         note(f"no masks of {', '.join(without)} in {path}: seen without")
-
-
-def _look_again(
-    views: Sequence[Seen],
-    cameras: Cameras,
-    keypoints: Keypoints2D,
-    *,
-    estimator: LandmarkEstimator,
-    progress: Progress,
-) -> Keypoints2D:
-    """Look for people in views that missed them."""
-    times = [seen.clip.time + late for seen, late in zip(views, cameras.time_offset, strict=True)]
-    pictures = read_pictures([seen.clip for seen in views], times, keypoints.time)
-    return find_missed(keypoints, cameras, pictures, estimator, progress=progress)
 
 
 def _see_all(
@@ -143,7 +137,7 @@ def _see_all(
         ) -> None:
             progress(stage, before + done, every)
 
-        with _open_journal(clip, row, journals, options) as journal:
+        with _open_journal([clip], f"{row + 1:03d}", journals, options) as journal:
             if journal is not None and journal.num_frames:
                 note(f"{clip.name}: going on after frame {journal.num_frames} of the earlier run")
             detector, estimator = networks
@@ -171,20 +165,20 @@ def _see_all(
 
 @contextmanager
 def _open_journal(
-    clip: Clip, row: int, journals: Path | None, options: SolveOptions
+    clips: Sequence[Clip], name: str, journals: Path | None, options: SolveOptions
 ) -> Iterator[Journal | None]:
-    """Yield the journal of one video; None if none are kept."""
+    """Yield a journal of one pass over some videos; None if none are kept."""
     if journals is None:
         yield None
         return
     made_of = {
-        "clip": describe_source(clip.video)["sha256"],
+        "clips": [describe_source(clip.video)["sha256"] for clip in clips],
         "marey": {"version": marey.__version__},
         "people": describe_people(options),
     }
     journals.mkdir(exist_ok=True)
     identity = json.dumps(made_of, sort_keys=True).encode()
-    journal = Journal(journals / f"{row + 1:03d}.journal", identity)
+    journal = Journal(journals / f"{name}.journal", identity)
     try:
         yield journal
     finally:

@@ -13,7 +13,8 @@ from marey.capture.masks.keypoints import (
     measure_foreign,
     weigh_points,
 )
-from marey.capture.masks.network import fill_grid, find_mask, sharpen_masks
+from marey.capture.masks.draw import fill_grid
+from marey.capture.masks.network import find_mask, sharpen_masks
 from marey.capture.masks.suppress import GREY, suppress
 from marey.core import load_skeleton
 from marey.geometry.layers import Layers

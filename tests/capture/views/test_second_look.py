@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from marey.body.load import load_body
-from marey.capture.views.second_look import SecondLook, find_missed, read_pictures
+from marey.capture.views.second_look import SecondLook, find_missed
 from marey.core import Cameras, Keypoints2D, Skeleton, convert_keypoints, load_skeleton
 from marey.core.errors import InputError
 from marey.models.protocols import PersonLandmarks
 from marey.synthetic import make_cameras, synthetic_scene
-from tests.view.ring import read_clock, write_clock
 
 NUM_VIEWS, NUM_FRAMES = 4, 6
 
@@ -120,22 +119,6 @@ def test_nobody_is_looked_for_for_ever(scene):
     options = SecondLook(rounds=1, patience=2)
     find_missed(lose(truth, (2, 1)), cameras, pictures, vain, options=options)
     assert {frame for _, frame in vain.calls} == {0, 1}
-
-
-def test_pictures_of_clips_are_those_of_the_moments(tmp_path):
-    """One camera as fast as the clock, one of half its rate that began a tenth of a second late."""
-    clips = [
-        write_clock(tmp_path / "a.mp4", np.arange(8) / 30, size=(64, 48)),
-        write_clock(tmp_path / "b.mp4", np.arange(4) / 15, size=(64, 48)),
-    ]
-    times = [clips[0].time, clips[1].time + 0.1]
-    read = read_pictures(clips, times, np.arange(8) / 30)
-    shown = {frame: read_clock(image) for frame, image in read(0, [2, 3, 6])}
-    assert shown == {frame: pytest.approx(frame / 30, abs=0.005) for frame in (2, 3, 6)}
-    shown = {frame: read_clock(image) for frame, image in read(1, range(8))}
-    # It has a picture for every other moment, from the third on.
-    assert shown == {frame: pytest.approx(frame / 30 - 0.1, abs=0.005) for frame in (3, 5, 7)}
-    assert list(read(1, [0, 4])) == []
 
 
 def test_whom_enough_views_see_is_not_looked_for(scene):

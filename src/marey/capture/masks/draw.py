@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Int
+from jaxtyping import Float, Float32, Int, Shaped
 
 from marey.core import Cameras
 from marey.geometry.layers import Layers, draw_layers
@@ -72,6 +72,51 @@ def render_masks(
     pixel, depth = project_to_views(cameras, vertices, frame=frame)
     points = np.concatenate([pixel, depth[..., None]], -1)
     return draw_layers(points, faces, cameras.size, cells=cells, step=step, cull_back=True)
+
+
+def fill_grid(layers: Layers, size: tuple[int, int]) -> Float32[np.ndarray, "N H W"]:
+    """Lay the depths of rendered people out over a whole picture of `size` (width, height) px."""
+    return lay_out(layers, layers.depth, size, np.inf)
+
+
+def amodal_boxes(layers: Layers, size: tuple[int, int]) -> Float[np.ndarray, "N 4"]:
+    """Return the boxes around rendered people, each alone, x0 y0 x1 y1 in px; NaN if outside."""
+    boxes = np.full((len(layers.depth), 4), np.nan)
+    for row, mask in enumerate(layers.amodal):
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        if len(rows):
+            corners = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], float)
+            boxes[row] = corners * layers.step + np.tile(layers.origin, 2)
+            boxes[row] = boxes[row].clip(0, np.tile(np.array(size, float), 2))
+    return boxes
+
+
+def lay_out(
+    layers: Layers,
+    cells: Shaped[np.ndarray, "N h w"],
+    size: tuple[int, int],
+    empty: float | bool = False,
+) -> Shaped[np.ndarray, "N H W"]:
+    """Give every px of a picture what its cell holds.
+
+    Args:
+        layers: Whose grid it is.
+        cells: Any values on it.
+        size: Width and height of the picture, px.
+        empty: What px outside of the grid hold.
+    """
+    centres = (np.arange(side) + 0.5 for side in size)
+    column, row = (
+        np.floor((centre - origin) / layers.step).astype(int)
+        for centre, origin in zip(centres, layers.origin, strict=True)
+    )
+    across = np.flatnonzero((column >= 0) & (column < cells.shape[2]))
+    down = np.flatnonzero((row >= 0) & (row < cells.shape[1]))
+    out = np.full((len(cells), size[1], size[0]), empty, cells.dtype)
+    if len(across) and len(down):
+        part = cells[:, row[down]][:, :, column[across]]
+        out[:, down[0] : down[-1] + 1, across[0] : across[-1] + 1] = part
+    return out
 
 
 def project_to_views(

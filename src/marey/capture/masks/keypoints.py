@@ -44,6 +44,7 @@ def locate_masked(
     *,
     previous: PersonLandmarks | None = None,
     options: MaskOptions | None = None,
+    complete: bool = False,
 ) -> PersonLandmarks:
     """Find the keypoints of one of the people whom masks show.
 
@@ -56,19 +57,22 @@ def locate_masked(
         person: Whose keypoints.
         previous: The estimator's result in the frame before.
         options: How.
+        complete: Whether hands and whatever else the estimator's second step adds are found too.
     """
     options = options or MaskOptions()
     own, others = masks[person], np.delete(masks, person, axis=0).any(0) & ~masks[person]
     if box is None and previous is None:
         box = box_of_mask(own)
+    picture = image
     if takes_masks(estimator):
         found = estimator.locate_masked(image, box, previous, own.astype(np.float32))
     else:
-        picture = image
         if options.suppression is not None:
             shares = (own.astype(np.float32), others.astype(np.float32))
             picture = suppress(image, *shares, method=options.suppression)
         found = estimator.locate(picture, box, previous)
+    if complete:
+        found = estimator.complete(picture, found, previous)
     return weigh_points(found, own, others, options) if options.weigh else found
 
 

@@ -12,7 +12,6 @@ from jaxtyping import Bool, Float, Float32, UInt8
 
 from marey.capture.masks.keypoints import box_of_mask
 from marey.capture.masks.suppress import suppress
-from marey.geometry.layers import Layers
 from marey.models.protocols import SegmentingEstimator
 
 _SURE = 0.5
@@ -50,25 +49,13 @@ def find_mask(
     return mask
 
 
-def fill_grid(layers: Layers, size: tuple[int, int]) -> Float32[np.ndarray, "N H W"]:
-    """Lay the depths of rendered people out over a whole picture of `size` (width, height) px."""
-    width, height = size
-    cell = layers.cells(np.stack(np.meshgrid(np.arange(width), np.arange(height)), -1) + 0.5)
-    column, row = np.moveaxis(np.floor(cell).astype(int), -1, 0)
-    rows, columns = layers.depth.shape[1:]
-    inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
-    out = np.full((len(layers.depth), height, width), np.inf, np.float32)
-    out[:, inside] = layers.depth[:, row[inside], column[inside]]
-    return out
-
-
 def sharpen_masks(
     depth: Float32[np.ndarray, "N H W"], share: Float32[np.ndarray, "N H W"]
 ) -> Bool[np.ndarray, "N H W"]:
     """Return the visible masks of rendered people, with the network's edges.
 
     Args:
-        depth: Of each person's surface in each px, infinite where there is none (`fill_grid`).
+        depth: Of each person's surface in each px, infinite where there is none (`draw.fill_grid`).
         share: Probability of each px to show each person, as the network has it for each alone.
 
     Returns:

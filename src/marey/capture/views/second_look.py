@@ -4,25 +4,20 @@ Round after round, what is found makes points in space better, and these tell ot
 look, until nothing more is found.
 """
 
-from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int, UInt8
 
 from marey.capture.views.look_again import look_again
+from marey.capture.views.pictures import Pictures
 from marey.capture.views.triangulate import KeypointOptions, triangulate_keypoints
-from marey.core import Cameras, Clip, Keypoints2D, load_skeleton
+from marey.core import Cameras, Keypoints2D, load_skeleton
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
 from marey.geometry.projection import select_viewpoint
 from marey.geometry.triangulation import TriangulationOptions
-from marey.io.video import read_frames
 from marey.models.protocols import LandmarkEstimator, PersonLandmarks
-
-Pictures = Callable[[int, Sequence[int]], Iterable[tuple[int, UInt8[np.ndarray, "H W 3"]]]]
-"""Of a view and some frames of the common clock, in order: yields those that it has, each with its
-picture."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +47,6 @@ class SecondLook:
 
 
 _PAUSE = 10
-_NEAR = 0.25
-"""Distance of a picture from a moment, in the view's frames, up to which it shows it."""
 _SURE = 0.3
 
 
@@ -73,7 +66,7 @@ def find_missed(
             person is the same person in every view.
         cameras: The views.
         pictures: Called with a view and the frames in which it missed somebody, once a round; see
-            `read_pictures`.
+            `read_pictures` (`views/pictures.py`).
         estimator: The network.
         options: When and how long.
         progress: Called as frames are looked at.
@@ -103,46 +96,6 @@ def find_missed(
             break
         keypoints = finder.finish()
     return keypoints
-
-
-def read_pictures(
-    clips: Sequence[Clip], times: Sequence[Float[np.ndarray, "_"]], clock: Float[np.ndarray, "T"]
-) -> Pictures:
-    """Return what reads the pictures of views for `find_missed`.
-
-    Of a view whose pictures lie between the moments of the clock, only those count that are near
-    one: what moves would be elsewhere.
-
-    Args:
-        clips: One per view.
-        times: When each view's frames are on the common clock, s.
-        clock: The moments, s.
-    """
-
-    def read(
-        view: int, frames: Sequence[int]
-    ) -> Generator[tuple[int, UInt8[np.ndarray, "H W 3"]], None, None]:
-        clip = clips[view]
-        own = times[view]
-        moments = clock[list(frames)]
-        after = np.clip(np.searchsorted(own, moments), 1, max(len(own) - 1, 1))
-        after = np.minimum(after, len(own) - 1)
-        before = np.maximum(after - 1, 0)
-        nearest = np.where(moments - own[before] <= own[after] - moments, before, after)
-        near = np.abs(own[nearest] - moments) <= _NEAR / clip.frame_rate
-        wanted = {
-            int(picture): frame
-            for picture, frame, is_near in zip(nearest, frames, near, strict=True)
-            if is_near
-        }
-        if not wanted:
-            return
-        # From the first frame on: a clip whose drift was taken out has no times of its file.
-        for picture in read_frames(clip, stop=max(wanted) + 1):
-            if picture.index in wanted:
-                yield wanted[picture.index], picture.image
-
-    return read
 
 
 def _body_columns(keypoints: Keypoints2D) -> Int[np.ndarray, "B"]:

@@ -1,0 +1,23 @@
+"""Pictures of several clips at the moments of one clock: the right ones, and no others decoded."""
+
+import numpy as np
+import pytest
+
+from marey.capture.views.pictures import read_pictures
+from tests.view.ring import read_clock, write_clock
+
+
+def test_pictures_of_clips_are_those_of_the_moments(tmp_path):
+    """One camera as fast as the clock, one of half its rate that began a tenth of a second late."""
+    clips = [
+        write_clock(tmp_path / "a.mp4", np.arange(8) / 30, size=(64, 48)),
+        write_clock(tmp_path / "b.mp4", np.arange(4) / 15, size=(64, 48)),
+    ]
+    times = [clips[0].time, clips[1].time + 0.1]
+    read = read_pictures(clips, times, np.arange(8) / 30)
+    shown = {frame: read_clock(image) for frame, image in read(0, [2, 3, 6])}
+    assert shown == {frame: pytest.approx(frame / 30, abs=0.005) for frame in (2, 3, 6)}
+    shown = {frame: read_clock(image) for frame, image in read(1, range(8))}
+    # It has a picture for every other moment, from the third on.
+    assert shown == {frame: pytest.approx(frame / 30 - 0.1, abs=0.005) for frame in (3, 5, 7)}
+    assert list(read(1, [0, 4])) == []
