@@ -87,6 +87,19 @@ def test_a_point_nobody_measured_follows_and_a_sure_one_stays():
     np.testing.assert_allclose(kept[0, :2], points[0, :2], atol=0.005)
 
 
+def test_a_filled_point_far_away_comes_home():
+    names = ("nose", "left_eye", "right_eye", "left_ear", "right_ear")
+    head = np.array([[0, 0, 0], [2, 3, 2], [-2, 3, 2], [7, 2, -4], [-7, 2, -4]]) / 100.0
+    points = np.tile(head, (9, 1, 1))
+    points[0, [2, 4]] += [[-0.06, -0.05, 0.06], [-0.05, -0.12, 0.06]]
+    sigma = np.full((9, 5), 0.02)
+    sigma[0, [2, 4]] = np.nan
+    kept = keep_lengths(points, sigma, names)
+    for first, second in find_limbs(names):
+        bone = kept[:, names.index(first)] - kept[:, names.index(second)]
+        assert np.ptp(np.linalg.norm(bone, axis=-1)) < 0.002
+
+
 def test_missing_points_stay_missing_and_do_not_pull(monkeypatch: pytest.MonkeyPatch):
     rng = np.random.default_rng(2)
     points = rng.normal(size=(17, 3)) + 0.02 * rng.normal(size=(7, 17, 3))

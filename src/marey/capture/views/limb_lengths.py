@@ -20,7 +20,7 @@ from marey.core import Skeleton
 
 _FRAMES = 512
 """Frames that are solved together, so that memory stays flat."""
-_LEAST_SIGMA_M, _FILLED_SIGMA_M = 0.005, 0.05
+_LEAST_SIGMA_M, _FILLED_SIGMA_M = 0.005, 0.1
 _ITERATIONS, _STILL_M = 8, 1e-5
 
 
@@ -113,7 +113,10 @@ def _pull(
     along = bone / np.maximum(now, 1e-9)[:, None]
     weight = np.where(known[:, a] & known[:, b], stiff, 0.0)
     force = (weight * (now - length))[:, None] * along
-    block = weight[:, None, None] * along[:, :, None] * along[:, None, :]
+    # A limb that is too long resists turning as well; without that, steps may go to and fro.
+    across = weight * np.clip(1 - length / np.maximum(now, 1e-9), 0.0, None)
+    block = (weight - across)[:, None, None] * along[:, :, None] * along[:, None, :]
+    block += across[:, None, None] * np.eye(3)
     gradient[:, a] += force
     gradient[:, b] -= force
     for one, other, sign in ((a, a, 1.0), (b, b, 1.0), (a, b, -1.0), (b, a, -1.0)):
