@@ -12,23 +12,15 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, UInt8
 
-from marey.capture.contact.overlaps import find_shared
-from marey.capture.masks.bodies import body_faces, body_from_points
-from marey.capture.masks.draw import (
-    amodal_boxes,
-    lay_out,
-    project_to_views,
-    render_masks,
-)
-from marey.capture.masks.keypoints import MaskOptions, box_of_mask, locate_masked
-from marey.capture.masks.people import measure_share, pair_masks
+from marey.capture.contact.whose_pixels import WhosePixels, draw_people, sharpen, use_given
+from marey.capture.masks.keypoints import MaskOptions, locate_masked
 from marey.capture.views.pictures import Pictures
 from marey.core import Cameras, Keypoints2D, Keypoints3D, convert_keypoints
 from marey.core.progress import Progress, silent
 from marey.io.masks import FrameMasks
-from marey.models.protocols import LandmarkEstimator, PersonLandmarks
+from marey.models.protocols import LandmarkEstimator, PersonLandmarks, SegmentingEstimator
 
 ReadViewMasks = Callable[[int, int], FrameMasks | None]
 """Of a view and a frame of the common clock: the masks that somebody gave, if there are any."""
@@ -42,20 +34,12 @@ class CloserLook:
 
     cells: int = 192
     """Of the grid on which predicted bodies are drawn, along the longer side of the people."""
+    sharpen: bool = False
+    """Whether drawn masks get the edges of the network's own: nearly twice the time, and on the
+    photographs measured no better (docs/masks.md)."""
     use: MaskOptions = field(default_factory=MaskOptions)
     workers: int = 2
     """Threads for the network."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Masked:
-    """Who is where in one picture."""
-
-    own: Bool[np.ndarray, "N H W"]
-    others: Bool[np.ndarray, "N H W"]
-    """Everybody but the one."""
-    box: Float[np.ndarray, "N 4"]
-    """Of the whole person, seen or hidden, within the picture; NaN for who is not in it."""
 
 
 def look_closer(  # noqa: PLR0913
@@ -126,11 +110,13 @@ class _Looker:
         self._last: dict[tuple[int, int], tuple[int, PersonLandmarks]] = {}
         """By view and person: the latest frame and what was found in it."""
 
-    def take(self, view: int, frame: int, picture: np.ndarray, pool: Executor) -> None:
+    def take(
+        self, view: int, frame: int, picture: UInt8[np.ndarray, "H W 3"], pool: Executor
+    ) -> None:
         """Look at everybody who is to be looked at in a picture."""
-        masked = self._mask(view, frame, picture.shape[:2])
+        pixels = self._find_pixels(view, frame, picture)
         wanted = np.flatnonzero(
-            self._who[view, :, frame] & np.isfinite(masked.box).all(1) & masked.own.any((1, 2))
+            self._who[view, :, frame] & np.isfinite(pixels.box).all(1) & pixels.own.any((1, 2))
         ).tolist()
         previous = [self._recall(view, row, frame) for row in wanted]
 
@@ -138,8 +124,8 @@ class _Looker:
             return locate_masked(
                 self._estimator,
                 picture,
-                masked.box[row],
-                np.stack([masked.own[row], masked.others[row]]),
+                pixels.box[row],
+                np.stack([pixels.own[row], pixels.others[row]]),
                 0,
                 previous=before,
                 options=self._options.use,
@@ -171,51 +157,20 @@ class _Looker:
         self._confidence[place] = np.where(known, confidence, 0.0)
         self._sigma[place] = convert_keypoints(found.sigma, own, wanted, axis=-1)
 
-    def _mask(self, view: int, frame: int, shape: tuple[int, int]) -> _Masked:
-        """Return everybody's masks: those that were given, else those of predicted bodies."""
+    def _find_pixels(
+        self, view: int, frame: int, picture: UInt8[np.ndarray, "H W 3"]
+    ) -> WhosePixels:
+        """Tell whose pixels are whose: by given masks, else by predicted bodies."""
         camera, position = _one_view(self._cameras, view, frame), self._points.position[:, frame]
-        drawn = self._draw(camera, position, (shape[1], shape[0]))
+        size = picture.shape[1], picture.shape[0]
+        skeleton, cells = self._points.skeleton, self._options.cells
+        drawn = draw_people(camera, position, skeleton, size, cells=cells)
         given = None if self._read_masks is None else self._read_masks(view, frame)
-        if given is None:
-            return drawn
-        pixel, _ = project_to_views(camera, position)
-        known = np.isfinite(pixel[0]).all(-1).astype(np.float64)
-        paired = pair_masks(given.people, measure_share(given.mask, pixel[0], known))
-        # Who has no mask is where nobody else's is.
-        own, box = drawn.own & ~given.mask.any(0), drawn.box.copy()
-        for mask, row in zip(given.mask, paired.person.tolist(), strict=True):
-            if row >= 0:
-                own[row], box[row] = mask, _join(box[row], box_of_mask(mask))
-        others = [np.delete(own, row, 0).any(0) & ~own[row] for row in range(len(own))]
-        return _Masked(own, np.stack(others), box)
-
-    def _draw(
-        self, camera: Cameras, position: Float[np.ndarray, "N K 3"], size: tuple[int, int]
-    ) -> _Masked:
-        """Return the masks of predicted bodies.
-
-        A limb that two people have in one place was given to one of them wrongly. It is part of
-        nobody's own mask, but painted over for both: the one to whom it does not belong is then
-        seen without it.
-        """
-        skeleton, shared = self._points.skeleton, find_shared(position)
-        sure = np.where(shared[..., None], np.nan, position)
-        vertices = [body_from_points(each, skeleton) for each in (position, sure)]
-        (layers,) = render_masks(
-            camera, np.concatenate(vertices), body_faces(), cells=self._options.cells
-        )
-        whole, certain = np.split(layers.depth, 2)
-        rest = np.stack([_nearest(np.delete(whole, row, 0)) for row in range(len(whole))])
-        own = np.isfinite(certain) & (certain <= rest)
-        return _Masked(
-            own=lay_out(layers, own, size),
-            others=lay_out(layers, np.isfinite(rest) & ~own, size),
-            box=amodal_boxes(layers, size)[: len(whole)],
-        )
-
-
-def _nearest(depth: Float32[np.ndarray, "M h w"]) -> Float32[np.ndarray, "h w"]:
-    return depth.min(0, initial=np.inf)
+        if given is not None:
+            return use_given(drawn, given, camera, position)
+        if self._options.sharpen and isinstance(self._estimator, SegmentingEstimator):
+            return sharpen(drawn, picture, self._estimator)
+        return drawn
 
 
 def _one_view(cameras: Cameras, view: int, frame: int) -> Cameras:
@@ -229,8 +184,3 @@ def _one_view(cameras: Cameras, view: int, frame: int) -> Cameras:
         size=cameras.size[own],
         time_offset=cameras.time_offset[own],
     )
-
-
-def _join(one: Float[np.ndarray, "4"], two: Float[np.ndarray, "4"]) -> Float[np.ndarray, "4"]:
-    """Return the box around two boxes; either may be NaN."""
-    return np.concatenate([np.fmin(one[:2], two[:2]), np.fmax(one[2:], two[2:])])

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool
 
 from marey.capture.contact.find import Contact
 from marey.capture.masks.bodies import body_faces, body_from_points
@@ -82,21 +82,6 @@ def predict_points(points: Keypoints3D) -> Keypoints3D:
         position[person][:, rows] = refine_points(own, valid[:, rows], ends, options)[0]
     known = np.isfinite(position).all(-1)
     return replace(points, position=position, confidence=known.astype(np.float32), sigma=None)
-
-
-def find_shared(
-    position: Float[np.ndarray, "N K 3"], *, near: float = 0.07
-) -> Bool[np.ndarray, "N K"]:
-    """Return points that two people have in one place: whose they are is not known.
-
-    Args:
-        position: Everyone's of one moment, m.
-        near: Distance of two points of one name below which they are one, m.
-    """
-    apart = np.linalg.norm(position[:, None] - position[None], axis=-1)
-    own = np.arange(len(position))
-    apart[own, own] = np.inf
-    return np.asarray((apart < near).any(1))
 
 
 def _meet(layer: Layers) -> Bool[np.ndarray, "N N"]:
