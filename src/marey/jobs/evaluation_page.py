@@ -11,8 +11,8 @@ from marey.evaluate.benchmark import Measured, frame_means
 from marey.evaluate.measure import ErrorMap
 from marey.evaluate.published import PUBLISHED
 from marey.evaluate.result import Result, Row
+from marey.view.report.curve_plot import draw_curve
 from marey.view.report.markup import Markup, element, join, table
-from marey.view.report.plots import draw_curve
 from marey.view.report.words import DASH, UNKNOWN, count, spoken
 
 _MAX_SEQUENCES, _MAX_PLOTS = 40, 6

@@ -6,11 +6,12 @@ import numpy as np
 
 from marey.view.report.camera_figures import REACH, SURE, CameraFigures
 from marey.view.report.camera_words import describe_cameras, judge_camera
+from marey.view.report.curve_plot import draw_curve
 from marey.view.report.markup import Markup, element, table
 from marey.view.report.model import Report
-from marey.view.report.plots import draw_curve, draw_shares
 from marey.view.report.posters import Poster
 from marey.view.report.rig_drawing import draw_rig
+from marey.view.report.share_plot import draw_shares
 from marey.view.report.words import count, moment, number, percent, spoken
 
 MAX_CURVES = 24

@@ -18,6 +18,7 @@ from marey.view.report.measure import choose_view, measure_person
 from marey.view.report.model import Report
 from marey.view.report.moments import choose_moments
 from marey.view.report.posters import Poster, draw_on_floor, draw_over_video, explain_missing
+from marey.view.report.touches import find_in_touches, measure_touches
 
 
 def make_report(
@@ -45,12 +46,13 @@ def make_report(
         InputError: If `clip` or `clips` is given and cannot be read, or is no video of the take's
             camera.
     """
-    people = _measure_all(take, progress)
+    people, touches = _measure_all(take, progress), measure_touches(take)
     report = Report(
         name=name,
         take=take,
         people=people,
-        findings=find_all(take, people),
+        findings=(*find_in_touches(take, touches), *find_all(take, people)),
+        touches=touches,
         version=version,
         run=run or {},
     )

@@ -9,6 +9,7 @@ from marey.view.report.camera_figures import CameraFigures
 from marey.view.report.figures import PersonFigures
 from marey.view.report.findings import Finding
 from marey.view.report.posters import Poster
+from marey.view.report.touches import Touching
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class Report:
     """The same moment from several cameras."""
     rig_frame: int = 0
     """The moment for which several cameras and people are drawn in space."""
+    touches: tuple[Touching, ...] | None = None
+    """Who touches whom; None where nobody has looked."""
     version: str = ""
     """Of marey, as far as it is said."""
     run: Mapping[str, Any] = field(default_factory=dict)

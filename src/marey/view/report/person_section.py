@@ -2,11 +2,11 @@
 
 import numpy as np
 
+from marey.view.report.curve_plot import draw_curve
 from marey.view.report.figures import PersonFigures
 from marey.view.report.findings import BELOW_M, OFF, UNSURE
 from marey.view.report.markup import Markup, element, table
 from marey.view.report.model import Report
-from marey.view.report.plots import draw_curve
 from marey.view.report.words import UNKNOWN, moment, number, percent, spoken
 
 NUM_FASTEST = 8
