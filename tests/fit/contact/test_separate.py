@@ -10,11 +10,14 @@ from marey.body import load_body
 from marey.core import BodyMotion
 from marey.core.errors import InputError
 from marey.fit.chain import Pose, exp_so3
-from marey.fit.contact.collision import SkinPress, Stretch
 from marey.fit.contact.contact_finder import ContactFinder
-from marey.fit.contact.crowd import CollisionOptions, Crowd
+from marey.fit.contact.crowd import Crowd
 from marey.fit.contact.hold import PointHold
+from marey.fit.contact.member import lay_out_member
+from marey.fit.contact.options import CollisionOptions
+from marey.fit.contact.presses import SkinPress
 from marey.fit.contact.separate import separate_people
+from marey.fit.contact.stretch import Stretch
 
 FRAMES = 6
 QUICK = CollisionOptions(margin=0.05)
@@ -143,7 +146,7 @@ def test_gradients_of_contact_and_of_the_hold_by_differences(light):
     assert crowd.find_pairs() == [(0, 1)]
     crowd.depth = {(0, 1): crowd.measure(0, 1, within=0.03)}
     held = np.zeros(1, bool)
-    members = [crowd.member(person, 0, 1, held) for person in (0, 1)]
+    members = [lay_out_member(crowd, person, 0, 1, held) for person in (0, 1)]
     finder = ContactFinder(crowd, members, {0: 0, 1: 1}, {(0, 1): np.arange(1)}, 0)
     stretch = Stretch(members, 1, workers=1)
     generator = torch.Generator().manual_seed(0)
@@ -178,7 +181,7 @@ def nudge(pose: Pose, generator: torch.Generator) -> Pose:
 def test_forces_on_skins_are_equal_and_opposite(light):
     motion = stand(light, [(-0.1, 0), (0.12, 0.02)], frames=1, arms=1.3)
     crowd = Crowd(light, motion, None, CollisionOptions(), 1)
-    members = [crowd.member(person, 0, 1, np.zeros(1, bool)) for person in (0, 1)]
+    members = [lay_out_member(crowd, person, 0, 1, np.zeros(1, bool)) for person in (0, 1)]
     finder = ContactFinder(crowd, members, {0: 0, 1: 1}, {(0, 1): np.arange(1)}, 0)
     stretch = Stretch(members, 1, workers=1)
     poses = [member.fit for member in members]

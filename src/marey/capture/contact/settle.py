@@ -15,7 +15,7 @@ from marey.capture.world import World
 from marey.core import BodyMotion, Cameras, Keypoints2D, Person
 from marey.core.progress import Progress, silent
 from marey.core.take import stack_motions
-from marey.fit.contact.crowd import CollisionOptions
+from marey.fit.contact.options import CollisionOptions
 from marey.fit.contact.separate import Separated, separate_people
 from marey.fit.contact.touch import find_touches
 

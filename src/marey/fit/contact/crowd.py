@@ -3,30 +3,25 @@
 `separate` moves them apart and `touch` names the parts that touch.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
 
 from marey.body import Body
 from marey.core import BodyMotion
 from marey.fit.chain import Chain, Placed, Pose
 from marey.fit.contact.body_parts import name_parts
 from marey.fit.contact.capsules import Capsules, meet
-from marey.fit.contact.collision import Member, no_prior
 from marey.fit.contact.crowd_body import CrowdBody
-from marey.fit.contact.hold import PointHold
-from marey.fit.contact.skin_contact import Near, Skin, find_near, pose_skin
+from marey.fit.contact.near_skin import Near, find_near
+from marey.fit.contact.options import CollisionOptions
+from marey.fit.contact.skin import Skin, pose_skin
 from marey.fit.hard_cases import find_poses
 from marey.fit.parts import Part
-from marey.fit.pose_costs import PoseAnchor
-from marey.fit.problem import Problem
 from marey.fit.seen_points import SeenPoints
-from marey.fit.sequence import Smoothness
 from marey.fit.threads import side_by_side
 from marey.fit.tree import place_fast
 from marey.geometry.rotation import matrix_to_quaternion, quaternion_to_matrix
@@ -35,53 +30,10 @@ _BLOCK = 16
 """Frames in which contacts are looked for at a time."""
 _CAPSULE_GAP_M = 0.12
 """Bodies whose capsules are farther apart than this do not touch."""
-_STANDS = 0.5
-"""Least probability of contact of a point that stands."""
 _STILL = 1e-9
 """Less is rounding."""
 _NEVER_NEAR_M = 3.0
 """Between two pelvises."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollisionOptions:
-    """How bodies are taken apart."""
-
-    oneself: bool = False
-    """Whether a body's own limbs are kept out of each other as well."""
-    sigma: float = 0.001
-    """Depth that counts as one standard deviation on a square centimetre of skin, m."""
-    least: float = 0.002
-    """Bodies that are nowhere deeper than this in each other are left as they are, m."""
-    point_sigma: float = 0.03
-    """How well points are known where no keypoints are given, m."""
-    unseen_sigma: float = 0.1
-    """How well a point is known along a ray, or where nobody sees it, m."""
-    planted_sigma: float = 0.01
-    """How far a point of the foot may move that stands on the floor, m."""
-    joint_sigma: float = 0.2
-    """How far a joint may turn from the fit, rad."""
-    deep: float = 0.04
-    """Bodies deeper than this in each other are brought apart as capsules first, m."""
-    flesh: float = 0.03
-    """How deep capsules may then stay, m: they are thicker than some of the skin they stand for."""
-    rounds: int = 5
-    iterations: int = 3
-    """Steps between two searches for contacts."""
-    margin: float = 0.4
-    """How long before and after a contact a motion may change, s."""
-    longest: int = 240
-    """Frames that are solved at once; longer stretches follow on."""
-    ahead: int = 16
-    """Further frames that are solved to know what comes, and then again."""
-    clearance: float = 0.002
-    """Gap that colliding skins are given, m: the coarse skin errs by as much."""
-    near: float = 0.008
-    """Gap up to which skins are watched while bodies move, m."""
-    watched: float = 0.03
-    """Frames with a wider gap are not looked at again, m."""
-    steady: float = 1.0
-    """How many times less a change may accelerate than the motion itself."""
 
 
 class Crowd:
@@ -238,83 +190,23 @@ class Crowd:
                 np.maximum.at(depth, part[side.row], -side.distance)
         return depth
 
-    def member(self, person: int, start: int, stop: int, held: Bool[np.ndarray, "T"]) -> Member:
-        """Lay out one person's frames of a stretch."""
-        frames = np.arange(start, stop)[self.solved[person, start:stop]]
-        rows, options, chain = torch.from_numpy(frames), self.options, self.chains[person]
-        fit = self.fit[person][rows]
-        points = place_fast(chain, fit).points
-        anchor = PoseAnchor(
-            target_rotation=fit.rotation,
-            target_translation=fit.translation,
-            joint_weight=points.new_full((len(rows), len(chain.joints)), 1 / options.joint_sigma),
-            root_weight=points.new_zeros(len(rows)),
-            kernel="none",
-        )
-        problem = Problem(
-            chain=chain,
-            costs=(self._hold(person, rows, points),),
-            prior=no_prior(len(chain.joints)),
-            pose_costs=(anchor,),
-            shape_sigma=float("inf"),
-            active=self.part.active,
-        )
-        return Member(
-            person=person,
-            frame=frames - start,
-            problem=problem,
-            fit=fit,
-            held=held[frames],
-            time=torch.from_numpy(self.given.time[frames]),
-            smoothness=self._steady,
-            capsules=self.capsules[person],
-        )
-
-    @property
-    def _steady(self) -> Smoothness:
-        own, times = self.part.smoothness, self.options.steady
-        return replace(own, joint_sigma=own.joint_sigma / times, root_sigma=own.root_sigma / times)
-
-    def _hold(
-        self, person: int, rows: Int[Tensor, "L"], points: Float[Tensor, "L K 3"]
-    ) -> PointHold:
-        """Return what the keypoints say of every point; evenly where there are none."""
-        weight = self._planted(person, rows, points)
-        own = len(self.part.chain.points)
-        if self.views is None:
-            weight[:, :own, [0, 3, 5]] += self.options.point_sigma**-2
-            return PointHold(target=points, weight=weight)
-        for cost in self.views.of(person, self.chains[person])(rows):
-            pull = cost.pull(points.float())
-            weight[:, pull.point] += pull.hessian.double()
-        weight[:, :own, [0, 3, 5]] += self.options.unseen_sigma**-2
-        return PointHold(target=points, weight=weight)
-
-    def _planted(
-        self, person: int, rows: Int[Tensor, "L"], points: Float[Tensor, "L K 3"]
-    ) -> Float[Tensor, "L K 6"]:
-        """Hold points that stand on the floor."""
-        weight, motion = points.new_zeros(*points.shape[:2], 6), self.given
-        for column, name in enumerate(motion.contact_names if motion.contact is not None else ()):
-            if motion.contact is not None and name in self.chains[person].points:
-                stands = torch.from_numpy(motion.contact[person, rows.numpy(), column] >= _STANDS)
-                point = self.chains[person].points.index(name)
-                for entry in (0, 3, 5):
-                    weight[:, point, entry] = stands.double() * self.options.planted_sigma**-2
-        return weight
-
-    def keep(self, members: Sequence[Member], poses: Sequence[Pose], start: int) -> None:
-        """Take over what was found in the frames from `start`."""
-        for member, pose in zip(members, poses, strict=True):
-            fit = member.fit
-            turned = (pose.rotation - fit.rotation).abs().amax((1, 2, 3))
-            moved = torch.maximum(turned, (pose.translation - fit.translation).abs().amax(1))
-            moved[torch.from_numpy(member.held)] = 0.0
-            rows = (moved > _STILL).nonzero().squeeze(-1)
-            frames = torch.from_numpy(member.frame)[rows] + start
-            self.poses[member.person].rotation[frames] = pose.rotation[rows]
-            self.poses[member.person].translation[frames] = pose.translation[rows]
-            self.changed[member.person, frames.numpy()] = True
+    def keep(
+        self,
+        person: int,
+        frames: Int[np.ndarray, "M"],
+        pose: Pose,
+        held: Bool[np.ndarray, "M"],
+    ) -> None:
+        """Take over a person's poses in some frames, but for those that are held."""
+        fit = self.fit[person][torch.from_numpy(frames)]
+        turned = (pose.rotation - fit.rotation).abs().amax((1, 2, 3))
+        moved = torch.maximum(turned, (pose.translation - fit.translation).abs().amax(1))
+        moved[torch.from_numpy(held)] = 0.0
+        rows = (moved > _STILL).nonzero().squeeze(-1)
+        taken = torch.from_numpy(frames)[rows]
+        self.poses[person].rotation[taken] = pose.rotation[rows]
+        self.poses[person].translation[taken] = pose.translation[rows]
+        self.changed[person, taken.numpy()] = True
 
     def motion(self) -> BodyMotion:
         """Return the motion as it is now."""

@@ -10,7 +10,7 @@ from marey.body import Body
 from marey.fit.chain import Chain
 from marey.fit.contact.body_capsules import add_capsules
 from marey.fit.contact.capsules import Capsules
-from marey.fit.contact.skin_contact import Skin, make_skin
+from marey.fit.contact.skin import Skin, make_skin
 from marey.fit.parts import BODY, make_part
 
 

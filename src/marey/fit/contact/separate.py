@@ -20,13 +20,18 @@ from jaxtyping import Bool, Float, Int
 from marey.body import Body
 from marey.core import BodyMotion, Cameras, Keypoints2D
 from marey.core.progress import Progress, silent
-from marey.fit.contact.collision import Stretch
-from marey.fit.contact.contact_finder import ContactFinder
-from marey.fit.contact.crowd import CollisionOptions, Crowd
+from marey.fit.contact.contact_finder import ContactFinder, Pair
+from marey.fit.contact.crowd import Crowd
+from marey.fit.contact.member import lay_out_member
+from marey.fit.contact.options import CollisionOptions
+from marey.fit.contact.stretch import Stretch
 from marey.fit.contact.stretches import Piece, cut_stretch, find_stretches
 from marey.fit.hard_cases import check_seen_motion
 from marey.fit.seen_points import SeenPoints
 from marey.fit.threads import one_thread_each
+
+_STEPS = 12
+"""Of limbs as capsules; their contacts need not be looked for again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +109,11 @@ def separate_people(
     )
 
 
-def solve_piece(crowd: Crowd, pairs: Sequence[tuple[int, int]], piece: Piece, workers: int) -> None:
+def solve_piece(crowd: Crowd, pairs: Sequence[Pair], piece: Piece, workers: int) -> None:
     """Take apart those of a crowd who touch in some of its frames; the crowd keeps what is found.
+
+    Where skins stay deep in each other, limbs have gone through each other (`crossed_limbs`). Those
+    frames are solved again with a little around them.
 
     Args:
         crowd: Everyone, with the depths of pairs and the frames in which they touch.
@@ -113,26 +121,54 @@ def solve_piece(crowd: Crowd, pairs: Sequence[tuple[int, int]], piece: Piece, wo
         piece: The frames.
         workers: Threads.
     """
-    start, stop = piece.first, piece.stop
+    stuck = _solve(crowd, pairs, piece, {}, workers)
+    for _ in range(crowd.options.again):
+        deep = np.zeros(piece.stop - piece.first, bool)
+        for frames in stuck.values():
+            deep[frames - piece.first] = True
+        tangled, stuck = stuck, {}
+        time = crowd.given.time[piece.first : piece.stop]
+        for start, stop in find_stretches(deep, time, crowd.options):
+            held = piece.held[start:stop].copy()
+            held[:2] |= start > 0
+            held[-2:] |= stop < len(deep)
+            part = Piece(piece.first + start, piece.first + stop, held, goes_on=True)
+            for pair, frames in _solve(crowd, pairs, part, tangled, workers).items():
+                stuck[pair] = np.concatenate([stuck.get(pair, frames[:0]), frames])
+
+
+def _solve(
+    crowd: Crowd,
+    pairs: Sequence[Pair],
+    piece: Piece,
+    tangled: dict[Pair, Int[np.ndarray, "_"]],
+    workers: int,
+) -> dict[Pair, Int[np.ndarray, "_"]]:
+    """Solve some frames; return those in which skins did not find out of each other."""
+    start, stop, options = piece.first, piece.stop, crowd.options
     held = np.zeros(stop, bool)
     held[start:] = piece.held
     touching = {pair: start + np.flatnonzero(crowd.touching[pair][start:stop]) for pair in pairs}
     touching = {pair: frames for pair, frames in touching.items() if len(frames)}
     people = sorted({person for pair in touching for person in pair})
     if not people:
-        return
-    members = [crowd.member(person, start, stop, held) for person in people]
+        return {}
+    members = [lay_out_member(crowd, person, start, stop, held) for person in people]
     poses = [
         crowd.poses[p][torch.from_numpy(m.frame + start)]
         for p, m in zip(people, members, strict=True)
     ]
     place = {person: row for row, person in enumerate(people)}
     stretch = Stretch(members, stop - start, workers=workers)
-    finder = ContactFinder(crowd, members, place, touching, start)
-    if any(crowd.depth[p][f].max() > crowd.options.deep for p, f in touching.items()):
-        poses = stretch.solve(poses, finder.as_capsules, rounds=1, iterations=12)
+    finder = ContactFinder(crowd, members, place, touching, start, tangled)
+    if tangled:
+        poses = stretch.solve(poses, finder.as_crossed, rounds=1, iterations=_STEPS)
+    elif any(crowd.depth[p][f].max() > options.deep for p, f in touching.items()):
+        poses = stretch.solve(poses, finder.as_capsules, rounds=1, iterations=_STEPS)
     poses = stretch.solve(
-        poses, finder.as_skins, rounds=crowd.options.rounds, iterations=crowd.options.iterations
+        poses, finder.as_skins, rounds=options.rounds, iterations=options.iterations
     )
     # What was found ahead is where the next piece starts.
-    crowd.keep(members, poses, start)
+    for member, pose in zip(members, poses, strict=True):
+        crowd.keep(member.person, member.frame + start, pose, member.held)
+    return finder.find_stuck()

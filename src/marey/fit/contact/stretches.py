@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from marey.fit.contact.crowd import CollisionOptions
+from marey.fit.contact.options import CollisionOptions
 
 
 @dataclass(frozen=True, slots=True)

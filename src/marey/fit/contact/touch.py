@@ -15,9 +15,10 @@ from jaxtyping import Int
 from marey.body import Body
 from marey.core import BodyMotion
 from marey.core.motion import BodyTouch
-from marey.fit.contact.crowd import CollisionOptions, Crowd
+from marey.fit.contact.crowd import Crowd
 from marey.fit.contact.crowd_body import CrowdBody
-from marey.fit.contact.skin_contact import Near
+from marey.fit.contact.near_skin import Near
+from marey.fit.contact.options import CollisionOptions
 from marey.fit.threads import one_thread_each
 
 TOUCH_M = 0.01

@@ -19,144 +19,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from jaxtyping import Float
 
 from marey.fit.chain import Placed, Pose
 from marey.fit.contact._skin_contact_numba import wrench_rows_kernel
-from marey.fit.contact.capsules import Capsules, meet, penetration_rows
-from marey.fit.contact.penetration import split_stiffness
-from marey.fit.contact.skin_contact import SkinContact
-from marey.fit.costs import RotationPrior
-from marey.fit.problem import Problem, State
-from marey.fit.sequence import Bend, Coupling, Smoothness
+from marey.fit.contact.member import Member
+from marey.fit.contact.presses import Contact, Push
+from marey.fit.problem import State
+from marey.fit.sequence import Bend, Coupling
 from marey.fit.threads import side_by_side
 from marey.fit.tree import Rows, place_fast
 
 _FIRST_DAMPING, _SHRINK, _GROW = 1e3, 0.2, 10.0
-_SETTLED = 1e-3
+_SETTLED = 1e-4
 _TRIALS = 3
 """Steps tried for each that may be taken."""
 _LEAST_LOSS = 1e-9
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Member:
-    """One person's part of a stretch: L of its frames."""
-
-    person: int
-    """Which of the motion's people."""
-    frame: Int[np.ndarray, "L"]
-    """Which frames of the stretch, ascending."""
-    problem: Problem
-    """What holds the body; zero at the fit, for points and pose alike."""
-    fit: Pose
-    held: Bool[np.ndarray, "L"]
-    """Frames that stay: seams to what is not solved here."""
-    time: Float[Tensor, "L"]
-    smoothness: Smoothness
-    capsules: Capsules
-
-
-@dataclass(slots=True)
-class Push:
-    """What contacts do to one person's joints."""
-
-    wrench: Float[np.ndarray, "L J 6"]
-    inertia: Float[np.ndarray, "L J 6 6"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SkinPress:
-    """Skins that push apart."""
-
-    first: int
-    second: int
-    contact: SkinContact
-    sigma: float
-
-    def press(
-        self, placed: tuple[Placed, Placed], pushes: tuple[Push, Push]
-    ) -> tuple[Float[np.ndarray, "R"], Int[np.ndarray, "R"]]:
-        """Add to both members' joints; return each cost and the first member's row it is of."""
-        one, two = pushes
-        cost = self.contact.push(
-            placed, (one.wrench, two.wrench), (one.inertia, two.inertia), sigma=self.sigma
-        )
-        return cost, self.contact.first.frame
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapsulePress:
-    """Capsules that push apart where they are deeper in each other than flesh gives."""
-
-    first: int
-    second: int
-    capsules: tuple[Capsules, Capsules]
-    pairs: Int[Tensor, "P 2"]
-    rows: tuple[Int[np.ndarray, "M"], Int[np.ndarray, "M"]]
-    """The common frames in either member."""
-    joints: tuple[Int[np.ndarray, "K"], Int[np.ndarray, "N"]]
-    """Joint that carries each point, of either chain."""
-    slack: float
-    sigma: float
-
-    def press(
-        self, placed: tuple[Placed, Placed], pushes: tuple[Push, Push]
-    ) -> tuple[Float[np.ndarray, "R"], Int[np.ndarray, "R"]]:
-        """Add to both members' joints; return each cost and the first member's row it is of."""
-        one, two = (p.points[torch.from_numpy(r)] for p, r in zip(placed, self.rows, strict=True))
-        met = meet(one, two, *self.capsules, self.pairs, within=-self.slack)
-        share = split_stiffness(met, met.depth.new_full((len(met.depth), 2), 0.5))
-        rows = penetration_rows(
-            met, *self.capsules, sigma=self.sigma, share=share, slack=self.slack
-        )
-        frames = met.problem.numpy()
-        for side, points, push, at, joint, place in zip(
-            (slice(0, 2), slice(2, 4)),
-            (one, two),
-            pushes,
-            self.rows,
-            self.joints,
-            placed,
-            strict=True,
-        ):
-            pull = replace(
-                rows,
-                point=rows.point[:, side],
-                slope=rows.slope[:, side],
-                share=rows.share[:, side],
-            ).pull(*points.shape[:2])
-            _add_points(push, at, joint, place, points, pull.gradient, pull.hessian)
-        return rows.residual.square().numpy(), self.rows[0][frames]
-
-
-Contact = SkinPress | CapsulePress
-"""Something that keeps two members apart, or the parts of one."""
-
-
-def _add_points(
-    push: Push,
-    rows: Int[np.ndarray, "M"],
-    joint: Int[np.ndarray, "K"],
-    placed: Placed,
-    points: Float[Tensor, "M K 3"],
-    gradient: Float[Tensor, "M K 3"],
-    hessian: Float[Tensor, "M K 6"],
-) -> None:
-    """Add forces on points to the joints that carry them, about each frame's root."""
-    at = (points - placed.joints[torch.from_numpy(rows), :1]).numpy()
-    force = gradient.numpy()
-    full = hessian.numpy()[..., [0, 1, 2, 1, 3, 4, 2, 4, 5]].reshape(*force.shape, 3)
-    cross = np.zeros((*at.shape, 3))
-    cross[..., 0, 1], cross[..., 0, 2], cross[..., 1, 2] = -at[..., 2], at[..., 1], -at[..., 0]
-    cross -= cross.swapaxes(-1, -2)
-    # A twist (turn, travel) moves a point by travel - [x] turn.
-    phi = np.concatenate([-cross, np.broadcast_to(np.eye(3), cross.shape)], -1)
-    wrench = np.einsum("mkxi,mkx->mki", phi, force)
-    inertia = np.einsum("mkxi,mkxy,mkyj->mkij", phi, full, phi, optimize=True)
-    np.add.at(push.wrench, (rows[:, None], joint[None]), wrench)
-    np.add.at(push.inertia, (rows[:, None], joint[None]), inertia)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,9 +177,3 @@ class Stretch:
 
     def _each(self, work: Callable) -> list:
         return side_by_side(work, range(len(self.members)), workers=self.workers)
-
-
-def no_prior(num_joints: int) -> RotationPrior:
-    """Return a prior that says nothing."""
-    free = torch.full((num_joints, 3), torch.inf, dtype=torch.float64)
-    return RotationPrior(mean=torch.zeros_like(free), sigma=free, low=-free, high=free)

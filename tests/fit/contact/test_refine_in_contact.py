@@ -12,7 +12,7 @@ from marey.fit.chains import body_chain
 from marey.fit.contact.body_capsules import add_capsules
 from marey.fit.contact.capsules import meet
 from marey.fit.contact.penetration import BodyContact
-from marey.fit.contact.touching import refine_contact
+from marey.fit.contact.refine_in_contact import refine_contact
 from marey.synthetic import DetectorNoise, make_cameras, synthetic_scene
 
 BODY_H = load_body("marey-h", mesh="light")
