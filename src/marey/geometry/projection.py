@@ -232,7 +232,8 @@ def select_viewpoint(cameras: Cameras, *, view: int = 0, frame: int = 0) -> View
         model=cameras.model,
         K=cameras.K[view],
         distortion=cameras.distortion[view],
-        T_cam_world=poses[0 if len(poses) == 1 else frame],
+        # A copy: poses of a take are read-only, which torch does not like.
+        T_cam_world=np.array(poses[0 if len(poses) == 1 else frame]),
         size=(width, height),
     )
 

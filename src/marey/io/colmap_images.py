@@ -19,6 +19,8 @@ from marey.io._camera_parts import OneCamera, collect_cameras
 from marey.io.calibration_colmap import Model, _Image, _name_camera, _to_camera, read_model
 
 _NUMBER = re.compile(r"(\d{1,9})(?!.*\d)")
+_STILL_SHARE, _STILL_RAD = 0.02, 0.02
+"""How far images of a camera that stands still are apart: a share of the rig's extent, and rad."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +37,35 @@ class ColmapImages:
 
     @property
     def moving(self) -> tuple[str, ...]:
-        """Names of the cameras that have several images."""
-        count = np.bincount(self.camera, minlength=len(self.cameras.names))
-        return tuple(n for n, own in zip(self.cameras.names, count, strict=True) if own > 1)
+        """Names of the cameras whose images were taken from different places.
+
+        Structure from motion places the images of a camera that stands still a little apart.
+        """
+        R = Rotation.from_quat(self.T_cam_world[:, :4], scalar_first=True).as_matrix()
+        centre = -np.einsum("iba,ib->ia", R, self.T_cam_world[:, 4:])
+        extent = float(np.linalg.norm(centre - np.median(centre, 0), axis=1).max(initial=0.0))
+        names = []
+        for row, name in enumerate(self.cameras.names):
+            own = np.flatnonzero(self.camera == row)
+            strayed = np.linalg.norm(centre[own] - np.median(centre[own], 0), axis=1).max()
+            turned = Rotation.from_matrix(R[own] @ R[own[0]].T).magnitude().max()
+            if strayed > _STILL_SHARE * extent or turned > _STILL_RAD:
+                names.append(name)
+        return tuple(names)
+
+    def follow(
+        self, name: str, frames: Sequence[int], *, max_gap: int = 5
+    ) -> Float[np.ndarray, "T 7"]:
+        """Return a camera's pose per frame; NaN where it is not known.
+
+        Args:
+            name: The camera.
+            frames: Numbers as in the images' names.
+            max_gap: Frames without an image over which a pose is interpolated.
+        """
+        own = np.flatnonzero(self.camera == self.cameras.names.index(name))
+        wanted = np.asarray(frames, np.float64)
+        return _interpolate(self.frame[own], self.T_cam_world[own], wanted, max_gap)
 
     def at_frames(self, frames: Sequence[int], *, max_gap: int = 5) -> Cameras:
         """Return cameras with a pose per frame; those with one image stand still.
@@ -52,14 +80,13 @@ class ColmapImages:
         Raises:
             InputError: If a moving camera has no image near any of these frames.
         """
-        wanted = np.asarray(frames, np.float64)
-        poses = []
+        poses, moving = [], self.moving
         for row, name in enumerate(self.cameras.names):
             own = np.flatnonzero(self.camera == row)
-            if len(own) == 1:
-                poses.append(np.repeat(self.T_cam_world[own], len(wanted), 0))
+            if name not in moving:
+                poses.append(np.repeat(self.T_cam_world[own[:1]], len(frames), 0))
                 continue
-            poses.append(_interpolate(self.frame[own], self.T_cam_world[own], wanted, max_gap))
+            poses.append(self.follow(name, frames, max_gap=max_gap))
             if not np.isfinite(poses[-1]).any():
                 first, last = self.frame[own].min(), self.frame[own].max()
                 raise InputError(
@@ -98,7 +125,7 @@ def read_colmap_images(folder: str | Path) -> ColmapImages:
     return ColmapImages(
         cameras=cameras,
         camera=np.array([row for row, _ in every]),
-        frame=np.array([_find_frame(image.name) for _, image in every]),
+        frame=np.array([find_frame(image.name) for _, image in every]),
         T_cam_world=np.stack(poses),
     )
 
@@ -107,7 +134,8 @@ def _one(name: str, image: _Image, model: Model) -> OneCamera:
     return _to_camera(name, image, model.lenses[image.lens], model.similarity)
 
 
-def _find_frame(name: str) -> int:
+def find_frame(name: str) -> int:
+    """Return the number of the frame that an image is, by its name; -1 where there is none."""
     match = _NUMBER.search(Path(name.replace("\\", "/").split("/")[-1]).stem)
     return int(match[1]) if match else -1
 

@@ -60,6 +60,11 @@ def find_calibration(path: str | Path) -> Path:
     return path.parent if path.name == HEADER else path
 
 
+def is_colmap(path: Path) -> bool:
+    """Tell whether a calibration is COLMAP's."""
+    return path.is_dir() and any((path / name).is_file() for name in _COLMAP)
+
+
 def read_cameras(
     path: str | Path,
     *,
@@ -90,7 +95,7 @@ def read_cameras(
 
 
 def _read_folder(folder: Path, size: tuple[int, int] | None) -> Cameras:
-    if any((folder / name).is_file() for name in _COLMAP):
+    if is_colmap(folder):
         return read_colmap(folder)
     if any((folder / name).is_file() for name in _EASYMOCAP):
         return read_easymocap(folder, size=size)

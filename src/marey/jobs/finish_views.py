@@ -9,20 +9,23 @@ from typing import Any
 
 import marey
 from marey.body import load_body
+from marey.capture.contact.keypoints import ContactRoad
 from marey.capture.contact.road import LookCloser, Looked
 from marey.capture.pipeline import Seen, Timings
+from marey.capture.rig.camera_paths import CameraPath, follow_paths
 from marey.capture.rig.view_clocks import ViewClock, describe_clocks, find_clocks, set_clocks
 from marey.capture.views.many_views import ManyViewsOptions, solve_views
 from marey.capture.views.view_quality import ViewQuality
 from marey.core import Cameras, Keypoints2D, Take
 from marey.core.progress import Progress
+from marey.fit.contact.crowd import CollisionOptions
 from marey.io.overrides import describe_overrides
 from marey.jobs.camera_files import find_calibration
 from marey.jobs.options import SolveOptions
 from marey.jobs.outputs import digest_output
 from marey.jobs.overriding import choose_overrides
-from marey.jobs.solve import name_body, refine_solved
-from marey.jobs.stages import describe_refine
+from marey.jobs.solve import name_body, refine_solved, settle_options
+from marey.jobs.stages import describe_collision, describe_refine
 
 _REVISION = 2
 
@@ -43,6 +46,7 @@ def finish_views(  # noqa: PLR0913
     options: SolveOptions,
     sync: bool,
     made_of: Mapping[str, Any],
+    paths: Sequence[CameraPath | None] = (),
     look: Look | None = None,
     closer: Closer | None = None,
     progress: Progress,
@@ -58,6 +62,8 @@ def finish_views(  # noqa: PLR0913
         options: Body and refinement.
         sync: Whether clocks are put right by what the views show; else they are trusted.
         made_of: Tables of the provenance that say where `views` come from.
+        paths: Per camera, its pose per frame of its own video, or None where it stands still; empty
+            where all do.
         look: Looks for people in views that missed them; nobody looks if None.
         closer: Looks again at people who touch; nobody looks if None.
         progress: Called as the fit advances.
@@ -68,13 +74,19 @@ def finish_views(  # noqa: PLR0913
         InputError: If views and cameras do not fit together, or nobody is found.
     """
     body, overrides = load_body(options.body), choose_overrides(options, None, note)
-    clocks = _find_clocks(views, cameras, note, timings) if sync else ()
+    paths = paths or [None] * len(views)
+    clocks = _find_clocks(views, cameras, paths, note, timings) if sync else ()
     straight, on_time = set_clocks(views, cameras, clocks) if clocks else (views, cameras)
+    on_time = follow_paths(on_time, paths, [seen.clip.time for seen in straight])
     solved = solve_views(
         straight,
         on_time,
         body=body,
-        options=ManyViewsOptions(overrides=overrides),
+        options=ManyViewsOptions(
+            overrides=overrides,
+            contact=ContactRoad() if options.contact else None,
+            settle=settle_options(options, CollisionOptions()),
+        ),
         second_look=None if look is None else partial(look, straight, on_time),
         look_closer=None if closer is None else closer(straight, on_time),
         progress=progress,
@@ -93,10 +105,12 @@ def finish_views(  # noqa: PLR0913
         "clocks": _describe_clocks(clocks),
         "views": {view.name: _describe(view) for view in solved.quality},
         "fit": {"revision": _REVISION, "body": f"{body.name} {body.version}"},
+        "contact": {"road": options.contact},
+        "collision": describe_collision(options),
     }
     if solved.looked is not None:
         note(solved.looked.describe())
-        stages["contact"] = _describe_look(solved.looked)
+        stages["contact"] = {"road": options.contact, **_describe_look(solved.looked)}
     # Clocks without the drift that was taken out: those of the files, which pictures are found by.
     take = replace(solved.take, clips=tuple(seen.clip for seen in views))
     if overrides:
@@ -109,13 +123,18 @@ def finish_views(  # noqa: PLR0913
 
 
 def _find_clocks(
-    views: Sequence[Seen], cameras: Cameras, note: Note, timings: Timings
+    views: Sequence[Seen],
+    cameras: Cameras,
+    paths: Sequence[CameraPath | None],
+    note: Note,
+    timings: Timings,
 ) -> tuple[ViewClock, ...]:
     """Find what the clocks are off by; nothing for single pictures, which show no movement."""
     if all(seen.clip.num_frames == 1 for seen in views):
         return ()
     with timings.measure("synchronise"):
-        clocks = find_clocks(views, cameras)
+        moving = [n for n, path in zip(cameras.names, paths, strict=True) if path is not None]
+        clocks = find_clocks(views, cameras, moving=moving)
     note(describe_clocks(clocks))
     return clocks
 

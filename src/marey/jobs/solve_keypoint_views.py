@@ -15,6 +15,7 @@ from marey.jobs.camera_files import find_calibration, match_cameras, read_camera
 from marey.jobs.cut_take import cut_take
 from marey.jobs.finish_views import finish_views
 from marey.jobs.import_take import import_take
+from marey.jobs.moving_cameras import read_paths
 from marey.jobs.options import SolveOptions
 from marey.jobs.readers import KeypointHints
 from marey.jobs.solve import Solved, describe_run
@@ -62,7 +63,8 @@ def solve_keypoint_views(
         )
     begin, timings = clock.perf_counter(), Timings()
     part = choose_part(options)
-    calibration = read_cameras(find_calibration(cameras), size=hints.size, note=note)
+    place = find_calibration(cameras)
+    calibration = read_cameras(place, size=hints.size, note=note)
     takes = [
         cut_take(
             import_take(
@@ -82,6 +84,7 @@ def solve_keypoint_views(
         for row, (take, path) in enumerate(zip(takes, keypoints, strict=True))
     ]
     matched = match_cameras(calibration, clips, note)
+    paths = read_paths(place, matched, clips, note)
     views = [
         _see(take, replace(clip, path=take.clips[0].path if take.clips else None))
         for take, clip in zip(takes, clips, strict=True)
@@ -93,6 +96,7 @@ def solve_keypoint_views(
         calibration=Path(cameras),
         options=options,
         sync=sync,
+        paths=paths,
         made_of={"import": {"files": [p.name for p in keypoints], "formats": described, **part}},
         progress=progress,
         timings=timings,

@@ -18,6 +18,7 @@ from marey.jobs.camera_files import find_calibration, match_cameras, read_camera
 from marey.jobs.finish_views import finish_views
 from marey.jobs.journal import Journal
 from marey.jobs.looks import Looks
+from marey.jobs.moving_cameras import read_paths
 from marey.jobs.options import SolveOptions
 from marey.jobs.overriding import choose_overrides
 from marey.jobs.recorded import record_detector, record_estimator
@@ -74,6 +75,7 @@ def solve_many(
     sizes = {clip.size for clip in clips}
     size = sizes.pop() if len(sizes) == 1 else None
     matched = match_cameras(read_cameras(place, size=size, note=note), clips, note)
+    paths = read_paths(place, matched, clips, note)
     # A body or a list of overrides that cannot be used is refused before the networks start.
     load_body(options.body)
     choose_overrides(options, None)
@@ -96,6 +98,7 @@ def solve_many(
             options=options,
             sync=sync,
             made_of={"people": describe_people(options)},
+            paths=paths,
             look=looks.find_missed,
             closer=looks.look_closer,
             progress=progress,

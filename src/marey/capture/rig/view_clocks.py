@@ -5,7 +5,7 @@ found if that is more than three standard deviations and a quarter of a frame. E
 clock is trusted; whether that is because it agrees or because nothing is sure is said.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -49,17 +49,23 @@ class ViewClock:
 
 
 def find_clocks(
-    views: Sequence[Seen], cameras: Cameras, options: SyncOptions | None = None
+    views: Sequence[Seen],
+    cameras: Cameras,
+    options: SyncOptions | None = None,
+    *,
+    moving: Collection[str] = (),
 ) -> tuple[ViewClock, ...]:
     """Find the clocks of several views from the movement of the people in them.
 
     Args:
         views: What each camera saw, on its own clock plus its camera's `time_offset`.
-        cameras: Their cameras; those that move say nothing here.
+        cameras: Their cameras.
         options: How far apart clocks may be.
+        moving: Names of cameras that move; their clocks are trusted, as their poses are tied to
+            their own frames.
     """
     frames = np.array([1 / seen.clip.frame_rate for seen in views])
-    found, order = _synchronise(views, cameras, options)
+    found, order = _synchronise(views, cameras, options, moving)
     clocks = []
     for view, name in enumerate(cameras.names):
         common = {"name": name, "frame": float(frames[view])}
@@ -105,7 +111,10 @@ def set_clocks(
 
 
 def _synchronise(
-    views: Sequence[Seen], cameras: Cameras, options: SyncOptions | None
+    views: Sequence[Seen],
+    cameras: Cameras,
+    options: SyncOptions | None,
+    moving: Collection[str],
 ) -> tuple[Synchronised | None, Int[np.ndarray, "V"]]:
     """Return what was found and of which views: the one that sees most first."""
     blocks = [
@@ -113,6 +122,7 @@ def _synchronise(
     ]
     seen_points = np.array([int(block.valid.sum()) for block in blocks])
     usable = np.array([len(block.time) >= 3 for block in blocks]) & (seen_points > 0)
+    usable &= np.array([name not in moving for name in cameras.names])
     order = np.flatnonzero(usable)
     order = order[np.argsort(-seen_points[order], kind="stable")]
     if len(order) < 2 or cameras.T_cam_world.shape[1] > 1:

@@ -20,6 +20,7 @@ from marey.capture.contact.settle import SettleOptions, mark_floor, settle_conta
 from marey.capture.fit_body import FitOptions
 from marey.capture.overrides import apply_overrides
 from marey.capture.pipeline import Seen, Timings
+from marey.capture.rig.camera_paths import blind_steps, fill_poses
 from marey.capture.rig.common_clock import Steps, choose_clock, find_steps
 from marey.capture.views.associate import AssociationOptions
 from marey.capture.views.crowd_in_views import Association, gather_crowd
@@ -107,7 +108,7 @@ def solve_views(  # noqa: PLR0913
     Args:
         views: What each camera saw, one per camera and in their order.
         cameras: The calibration; `time_offset` brings each view to the common clock. Moving cameras
-            have a pose per moment of that clock.
+            have a pose per moment of that clock, NaN where it is not known: they see nothing then.
         association: Who is who across views; found from where people are in space if None.
         body: The body to fit.
         options: How.
@@ -127,6 +128,8 @@ def solve_views(  # noqa: PLR0913
     with timings.measure("clock"):
         clock, steps = _find_clock(views, cameras)
         _check_poses(cameras, clock)
+        given, (cameras, known) = cameras, fill_poses(cameras)
+        steps = blind_steps(steps, known)
     with timings.measure("associate"):
         crowd = gather_crowd(
             views, cameras, clock, steps, association=association, options=options.associate
@@ -179,7 +182,7 @@ def solve_views(  # noqa: PLR0913
     take = Take(
         time=clock,
         clips=tuple(seen.clip for seen in views),
-        cameras=cameras,
+        cameras=given,
         tracks=crowd.tracks,
         people=people,
     )

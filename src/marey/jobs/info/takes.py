@@ -126,9 +126,10 @@ def _say_clip(clip: Clip) -> tuple[Fact, ...]:
 def _say_cameras(cameras: Cameras | None) -> tuple[tuple[Fact, ...], ...]:
     if cameras is None:
         return ()
-    moves = cameras.T_cam_world.shape[1] > 1
     rows = []
     for index, name in enumerate(cameras.names):
+        # Unknown poses are of cameras that move.
+        moves = bool((cameras.T_cam_world[index] != cameras.T_cam_world[index, 0]).any())
         K, size = cameras.K[index], cameras.size[index]
         fov, offset = _field_of_view(K, size), float(cameras.time_offset[index])
         rows.append(

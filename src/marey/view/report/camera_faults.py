@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
+from marey.capture.rig.camera_paths import fill_poses
 from marey.capture.views.triangulate import KeypointOptions, triangulate_keypoints
 from marey.core import Cameras, Keypoints2D, Person, Skeleton, Take
 from marey.geometry.triangulation import TriangulationOptions
@@ -81,7 +82,7 @@ def find_camera_faults(
     runs = _choose_runs(len(take.time), max(SAMPLES // num, STRETCHES * SHORTEST))
     frames = np.concatenate([np.arange(run.start, run.stop) for run in runs])
     sample = _gather(take, people, columns, frames)
-    own = cameras
+    own = cameras = fill_poses(cameras)[0]
     if cameras.T_cam_world.shape[1] > 1:
         own = replace(cameras, T_cam_world=cameras.T_cam_world[:, frames])
     lengths = [len(run) for run in runs]

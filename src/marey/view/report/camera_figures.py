@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
+from marey.capture.rig.camera_paths import fill_poses
 from marey.core import Cameras, Person, Skeleton, Take
 from marey.evaluate.quality import Distribution
 from marey.geometry.triangulation import TriangulationOptions
@@ -191,7 +192,8 @@ class _Counter:
     def _depth(
         self, points: Float[np.ndarray, "L K 3"], person: Person, frames: slice, view: int
     ) -> Float[np.ndarray, "L K"]:
-        poses = self._cameras.T_cam_world[view]
+        # Where a moving camera has no pose it sees nothing, and any depth will do.
+        poses = fill_poses(self._cameras)[0].T_cam_world[view]
         if len(poses) > 1:
             poses = poses[person.start + frames.start : person.start + frames.stop]
         forward = Rotation.from_quat(poses[:, :4], scalar_first=True).as_matrix()[:, 2]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from marey.capture.rig.camera_paths import fill_poses
 from marey.core import Cameras, Person, Take
 from marey.geometry.projection import Viewpoint, select_viewpoint
 from marey.view.colors import person_colors, to_rgb8
@@ -51,7 +52,8 @@ def draw_rig(take: Take, *, frame: int, doubtful: Sequence[int] = ()) -> tuple[M
         doubtful: Cameras to mark.
     """
     assert take.cameras is not None
-    scene = _lay_out(take, take.cameras, frame)
+    # A moving camera without a pose just then is drawn where it was last or will be first.
+    scene = _lay_out(take, fill_poses(take.cameras)[0], frame)
     return tuple(_draw(scene, take, name, angles, set(doubtful)) for name, angles in ANGLES.items())
 
 
