@@ -4,14 +4,14 @@ from dataclasses import replace
 
 import cv2
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from marey.capture.contact.find import Contact
 from marey.capture.masks.bodies import body_faces, body_from_points
 from marey.capture.masks.draw import render_masks
 from marey.capture.views.limbs import find_limbs
 from marey.capture.views.refine_points import RefineOptions, refine_points
-from marey.core import Cameras, Keypoints3D
+from marey.core import Cameras, Keypoints3D, Skeleton
 from marey.geometry.layers import Layers
 
 _CELLS = 64
@@ -29,6 +29,13 @@ _DRAWN = {
         )
     ),
 }
+_LONGEST = (
+    ("shoulder", "elbow", 0.45),
+    ("elbow", "wrist", 0.4),
+    ("hip", "knee", 0.65),
+    ("knee", "ankle", 0.65),
+)
+"""Ends of limbs and lengths, m, beyond which the outer end is somebody else's."""
 _SLACK = np.ones((5, 5), np.uint8)
 """Cells around a body that count as its own: predictions err by centimetres, clothes are wide."""
 
@@ -80,8 +87,20 @@ def predict_points(points: Keypoints3D) -> Keypoints3D:
         own = points.position[person][:, rows]
         ends = [(place[first], place[second]) for first, second in limbs]
         position[person][:, rows] = refine_points(own, valid[:, rows], ends, options)[0]
+    _drop_far_ends(position, skeleton)
     known = np.isfinite(position).all(-1)
     return replace(points, position=position, confidence=known.astype(np.float32), sigma=None)
+
+
+def _drop_far_ends(position: Float[np.ndarray, "N T K 3"], skeleton: Skeleton) -> None:
+    """Take out where limbs are longer than anybody's, from the trunk outwards."""
+    for inner, outer, longest in _LONGEST:
+        for side in ("left", "right"):
+            names = f"{side}_{inner}", f"{side}_{outer}"
+            if all(name in skeleton.keypoints for name in names):
+                start, end = (skeleton.index(name) for name in names)
+                length = np.linalg.norm(position[:, :, end] - position[:, :, start], axis=-1)
+                position[:, :, end][length > longest] = np.nan
 
 
 def _meet(layer: Layers) -> Bool[np.ndarray, "N N"]:
