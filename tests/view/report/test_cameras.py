@@ -7,7 +7,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from marey.core import Take
-from marey.view.report import make_report, render_page
+from marey.view.report import Report, make_report, render_page
 from marey.view.report.camera_figures import measure_cameras
 from marey.view.report.camera_words import (
     describe_cameras,
@@ -86,6 +86,23 @@ def test_a_turned_camera(ring):
     (finding,) = find_in_cameras(found)
     assert finding.who == "camera3" and finding.text == text
     assert "turned" not in judge_camera(found, 0)
+
+
+def test_both_errors_are_named_and_told_apart(ring):
+    """What is left out pulls no points; with true points it is larger by what the others lack."""
+    found = measure_cameras(ring)
+    text = describe_cameras(found)
+    assert "from the points that all make together" in text and "(residual, median)" in text
+    assert "From points made without it" in text and "(left out)" in text
+    for view, fault in enumerate(found.faults):
+        assert found.median_px[view] < fault.before_px < 2 * found.median_px[view]
+    report = Report(name="rig", take=ring, people=(), findings=(), cameras=found)
+    page = Page(render_page(report))
+    lines = [line for line in page.text.split("\n") if line]
+    for word in ("residual, px", "left out, px", "Residual of each camera over time"):
+        assert word in lines
+    assert lines[lines.index("Residual") + 1].startswith("Reprojection error: how far")
+    assert lines[lines.index("Left out") + 1].startswith("Leave-one-out reprojection error")
 
 
 def test_a_rolled_camera(ring):

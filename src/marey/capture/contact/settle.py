@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 
 from marey.body import Body
+from marey.capture.contact.floors import choose_floors, find_low
 from marey.capture.place_in_world import to_world
 from marey.capture.world import World
 from marey.core import BodyMotion, Cameras, Keypoints2D, Person
@@ -21,10 +22,6 @@ from marey.fit.contact.touch import find_touches
 
 _UPRIGHT = 0.7
 """Least mean of how far people's own up points along the world's; below it, up is not known."""
-_FLOOR_SHARE = 2.0
-"""Percentile of the feet's heights that is the floor."""
-_FLOORS_APART_M = 0.4
-"""Of two people's floors at most: who stays above is carried or hangs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +95,8 @@ def settle_contact(
 def mark_floor(body: Body, people: tuple[Person, ...]) -> tuple[Person, ...]:
     """Note which points of the feet touch the floor, where nobody has and up is known.
 
-    The floor is as low as a person's own feet come, so that nobody who is placed badly or stands
-    lower takes it from the others; who never comes near the lowest is held to that one. Left as
-    they are if the bodies do not stand along +Z.
+    The floor is that of `choose_floors`, so that nobody who is placed badly or stands lower takes
+    it from the others. Left as they are if the bodies do not stand along +Z.
 
     Args:
         body: The body of the motions.
@@ -111,26 +107,16 @@ def mark_floor(body: Body, people: tuple[Person, ...]) -> tuple[Person, ...]:
     if not blank or len(blank) < len(moving) or not _stands(moving):
         return people
     with torch.inference_mode():
-        lows = [
-            float(np.percentile(heights, _FLOOR_SHARE)) if len(heights) else np.nan
-            for heights in (_feet(body, motion) for motion in moving)
-        ]
-        if np.isnan(lows).all():
+        floors = choose_floors([find_low(_feet(body, motion)) for motion in moving])
+        if np.isnan(floors).all():
             return people
-        lowest, low = float(np.nanmin(lows)), iter(lows)
+        floor = iter(floors)
         return tuple(
             person
             if person.motion is None
-            else replace(
-                person, motion=_mark(body, person.motion, _choose_floor(next(low), lowest))
-            )
+            else replace(person, motion=_mark(body, person.motion, next(floor)))
             for person in people
         )
-
-
-def _choose_floor(own: float, lowest: float) -> float:
-    """Return the height of a person's floor, m: their own, if it is one."""
-    return own if own - lowest < _FLOORS_APART_M else lowest
 
 
 def _mark(body: Body, motion: BodyMotion, floor: float) -> BodyMotion:

@@ -3,9 +3,10 @@
 import numpy as np
 from jaxtyping import Float
 
+from marey.capture.contact.floors import find_low
 from marey.core import BodyMotion, Keypoints3D
 from marey.evaluate.quality import Distribution, derive, limb_lengths, standing_speeds
-from marey.view.report.figures import Floor, Limbs, Movement
+from marey.view.report.figures import Floor, Limbs, Movement, measure_depth
 from marey.view.report.parts import is_finger, limbs_of
 from marey.view.report.posing import BEFORE, Stretch
 
@@ -85,6 +86,8 @@ class FloorCounter:
         self._slide_sum, self._slide_count = np.zeros(count), np.zeros(count)
         self._slides = Distribution(max(count, 1))
         self._lowest = np.full(num_frames, np.nan, np.float32)
+        self._feet = [names.index(name) for name in foot_points(names)]
+        self._heights = np.full((num_frames, len(self._feet)), np.nan, np.float32)
 
     def add(
         self,
@@ -96,6 +99,7 @@ class FloorCounter:
         present = np.all(np.isfinite(position), axis=(1, 2))
         lowest = np.where(present, np.nan_to_num(position[..., 2], nan=np.inf).min(1), np.nan)
         self._lowest[stretch.frames] = lowest[stretch.lead :]
+        self._heights[stretch.frames] = position[stretch.lead :, self._feet, 2]
         if not self._names:
             return
         assert self._motion.contact is not None
@@ -111,21 +115,30 @@ class FloorCounter:
 
     def finish(self) -> Floor | None:
         """Return the figures; None if no frame was known."""
-        known = np.isfinite(self._lowest)
-        if not known.any():
+        if not np.isfinite(self._lowest).any():
             return None
-        depth = np.maximum(-self._lowest[known].astype(np.float64), 0.0)
         count = self._slide_count
         total = float(count.sum())
         return Floor(
             lowest=self._lowest,
-            depth=(float(depth.mean()), float(np.quantile(depth, 0.95))),
+            depth=measure_depth(self._lowest),
+            feet_low=find_low(self._heights),
             names=self._names,
             contact_share=self._touching / max(self._frames, 1),
             slide=np.where(count > 0, self._slide_sum / np.maximum(count, 1), np.nan),
             high_slide=self._slides.quantile(0.95)[: len(count)],
             mean_slide=float(self._slide_sum.sum()) / total if total else float("nan"),
         )
+
+
+def foot_points(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the points of both feet by which a floor is found: on the skin, else the joints."""
+    both = ("left", "right")
+    skin = tuple(f"{side}_{part}" for side in both for part in ("heel", "big_toe"))
+    if set(skin) <= set(names):
+        return skin
+    joints = (f"{side}_{part}" for side in both for part in ("ankle", "foot"))
+    return tuple(name for name in joints if name in names)
 
 
 class LimbCounter:

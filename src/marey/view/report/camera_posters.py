@@ -74,13 +74,13 @@ def draw_cameras(take: Take, frame: int, *, clips: Sequence[Clip] | None = None)
         InputError: If `clips` are given and are no videos of the take's cameras.
     """
     posters, found, reason = [], [], "no moment of the take is in the videos"
-    shown = range(0, len(take.clips), -(-len(take.clips) // MAX_CAMERAS))
-    for view, own in enumerate(take.clips):
-        clip = own if clips is None else clips[view]
+    sources = take.clips if clips is None else clips
+    shown = range(0, len(sources), max(-(-len(sources) // MAX_CAMERAS), 1))
+    for view, clip in enumerate(sources):
         try:
             if clip.path is None or not clip.path.exists():
                 found.append(None)
-                reason = f"the video {clip.name} is not where it was; say where it is with --video"
+                reason = _explain_absence(clip)
                 continue
             check_clip_size(take, clip, view=view)
             if view in shown:
@@ -96,6 +96,15 @@ def draw_cameras(take: Take, frame: int, *, clips: Sequence[Clip] | None = None)
             found.append(None)
             reason = f"the video of {_name(take, view)} could not be read ({error})"
     return CameraPictures(clips=tuple(found), posters=tuple(posters), reason=reason)
+
+
+def _explain_absence(clip: Clip) -> str:
+    if clip.path is None:
+        return (
+            "this take does not know the videos of its cameras; say with --video in which folder "
+            "they lie, named like the cameras"
+        )
+    return f"the video {clip.name} is not where it was; say where it is with --video"
 
 
 def _name(take: Take, view: int) -> str:

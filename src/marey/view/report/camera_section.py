@@ -11,8 +11,9 @@ from marey.view.report.markup import Markup, element, table
 from marey.view.report.model import Report
 from marey.view.report.posters import Poster
 from marey.view.report.rig_drawing import draw_rig
+from marey.view.report.section import color_swatch
 from marey.view.report.share_plot import draw_shares
-from marey.view.report.words import count, moment, number, percent, spoken
+from marey.view.report.words import DASH, UNKNOWN, count, moment, number, percent, spoken
 
 MAX_CURVES = 24
 """Cameras with a curve of their own; of more, those that are furthest off."""
@@ -35,6 +36,7 @@ def cameras_section(report: Report) -> Markup:
         element("p", describe_cameras(found)),
         element("div", *rig, class_="pair"),
         _verdicts(found),
+        _agreement_table(found),
         *_pictures(report.camera_posters),
         _curves(report, found),
         _agreement(found),
@@ -42,15 +44,16 @@ def cameras_section(report: Report) -> Markup:
     return element("section", *parts)
 
 
-def _verdicts(found: CameraFigures) -> Markup:
+def _agreement_table(found: CameraFigures) -> Markup:
+    """Return a row of figures for each camera, and what is to be said of each below."""
     head = (
         "Camera",
         "sees somebody in",
         "agrees",
-        "off by, px",
+        "residual, px",
         "95 %",
         "at the person, mm",
-        "What is to be said",
+        "left out, px",
     )
     rows = [
         (
@@ -60,15 +63,44 @@ def _verdicts(found: CameraFigures) -> Markup:
             number(float(found.median_px[view])),
             number(float(found.high_px[view])),
             number(1000 * float(found.median_m[view])),
-            judge_camera(found, view),
+            UNKNOWN if (fault := found.faults[view]) is None else number(fault.before_px),
         )
         for view, name in enumerate(found.names)
     ]
-    caption = (
-        f"Keypoints seen with a confidence above {SURE:g}, against the points in space: share "
-        f"within {100 * REACH:g} % of the distance, and distance (median)"
+    caption = f"Keypoints seen with a confidence above {SURE:g}; medians"
+    return element("div", table(caption, head, rows), element("dl", *_meanings(), class_="quiet"))
+
+
+def _meanings() -> list[Markup]:
+    items = (
+        (
+            "Agrees",
+            f"Share of what the camera sees that lies within {100 * REACH:g} % of the distance "
+            "from the points in space.",
+        ),
+        (
+            "Residual",
+            "Reprojection error: how far what the camera sees lies from the points in space, which "
+            "all cameras made together, this one among them.",
+        ),
+        (
+            "Left out",
+            "Leave-one-out reprojection error: how far it lies from the points that the other "
+            "cameras make without it. A camera pulls points towards itself, so this is larger, and "
+            "it shows better what is wrong with a camera.",
+        ),
     )
-    return table(caption, head, rows, class_="verdicts")
+    return [part for name, text in items for part in (element("dt", name), element("dd", text))]
+
+
+def _verdicts(found: CameraFigures) -> Markup:
+    """Return a sentence or two about each camera."""
+    items = []
+    for view, name in enumerate(found.names):
+        class_ = "serious" if view in found.doubtful else "remark"
+        text = element("span", f" {DASH} {judge_camera(found, view)}")
+        items.append(element("li", element("b", name), text, class_=class_))
+    return element("ul", *items, class_="findings")
 
 
 def _pictures(posters: tuple[Poster, ...]) -> list[Markup]:
@@ -99,8 +131,9 @@ def _curves(report: Report, found: CameraFigures) -> Markup:
     ]
     more = len(found.names) - len(curves)
     rest = [element("p", f"And {count(more, 'camera')} that are nearer.")] if more else []
-    title = "Distance between what each camera sees and the points in space, mean"
-    return element("div", element("h3", title), *curves, *rest)
+    title = "Residual of each camera over time"
+    text = "Mean distance between what the camera sees and the points that all cameras made."
+    return element("div", element("h3", title), element("p", text, class_="quiet"), *curves, *rest)
 
 
 def _agreement(found: CameraFigures) -> Markup:
@@ -110,7 +143,7 @@ def _agreement(found: CameraFigures) -> Markup:
     classes = ["gap", *(f"level{level}" for level in _levels(len(groups) - 1))]
     title = "How many cameras agree on each joint"
     key = [
-        element("span", _swatch(class_), f"{name} cameras")
+        element("span", color_swatch(class_), f"{name} cameras")
         for name, class_ in zip(names, classes, strict=True)
     ]
     drawing = draw_shares(title, [spoken(k) for k in found.keypoints], shares, classes)
@@ -137,8 +170,3 @@ def _group_views(num: int) -> list[tuple[int, int]]:
 def _levels(num: int) -> list[int]:
     """Return shades for groups, the last one the darkest."""
     return [round(5 - 4 * (num - 1 - k) / max(num - 1, 1)) for k in range(num)]
-
-
-def _swatch(class_: str) -> Markup:
-    shape = element("rect", width=14, height=10, class_=class_)
-    return element("svg", shape, viewBox="0 0 14 10", aria_hidden="true")

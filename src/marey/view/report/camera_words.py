@@ -1,4 +1,10 @@
-"""How good the cameras are, in plain words: which one is doubtful, and why."""
+"""How good the cameras are, in plain words: which one is doubtful, and why.
+
+Two errors are told apart everywhere. The *residual* is the distance of what a camera sees from the
+points that all cameras made together, that camera among them. *Left out* (leave-one-out) is the
+distance from the points that the others make without it: a camera pulls points towards itself, so
+this is the larger one, and it shows what a camera does wrong.
+"""
 
 import math
 from collections.abc import Iterator
@@ -42,6 +48,8 @@ def judge_camera(cameras: CameraFigures, view: int) -> str:
         )
     else:
         parts.append("It agrees with the others.")
+        if reasons:
+            parts.append("What is left is the same all the time.")
     return " ".join([*parts, *reasons])
 
 
@@ -60,8 +68,8 @@ def explain_fault(fault: CameraFault) -> Iterator[str]:
             if abs(value) >= 0.3 * math.hypot(right, down)
         ]
         yield (
-            f"All it sees lies {' and '.join(ways)} from where the others see it, as if it had "
-            f"been turned by {number(fault.shift_deg)}°."
+            f"All it sees lies {' and '.join(ways)} from where the others alone see it, as if it "
+            f"had been turned by {number(fault.shift_deg)}°."
         )
     if roll:
         way = "clockwise" if fault.roll_deg > 0 else "counter-clockwise"
@@ -87,9 +95,13 @@ def describe_cameras(cameras: CameraFigures) -> str:
     px = float(np.median(cameras.median_px[sound]))
     grade = next(word for limit, word in _GRADES if off < limit)
     lead = (
-        f"{grade}: what a camera sees lies {number(px)} px from where the others see it, "
-        f"{number(1000 * off)} mm at the person (median)."
+        f"{grade}: what a camera sees lies {number(px)} px from the points that all make together, "
+        f"{number(1000 * off)} mm at the person (residual, median)."
     )
+    left_out = [fault.before_px for v in sound if (fault := cameras.faults[v]) is not None]
+    if left_out:
+        apart = number(float(np.median(left_out)))
+        lead += f" From points made without it, it is {apart} px away (left out)."
     if doubtful:
         return f"{lead} Doubtful: {', '.join(doubtful)}."
     return f"{lead} No camera stands out."

@@ -3,7 +3,7 @@
 Curves have one entry per frame of the person's span (L), NaN where something is unknown.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -84,7 +84,7 @@ class Floor:
     """How a person stands on the floor."""
 
     lowest: Float[np.ndarray, "L"]
-    """Height of the lowest joint or landmark, m; below 0 under the floor."""
+    """Height of the lowest joint or landmark over the floor, m; below 0 under it."""
     depth: tuple[float, float]
     """How far below the floor the lowest point is: mean over all frames and 95 %, m."""
     names: tuple[str, ...] = ()
@@ -97,6 +97,23 @@ class Floor:
     """95 % of these speeds lie below."""
     mean_slide: float
     """Over all points, m/s."""
+    feet_low: float = float("nan")
+    """How low the points of the feet come, m over z = 0; NaN if the body names none."""
+    level: float = 0.0
+    """Where the floor is, m over z = 0."""
+    own: bool = False
+    """Whether it is where this person's feet come down to, not z = 0 for everybody."""
+
+    def on(self, level: float) -> "Floor":
+        """Return the figures over a floor that is not at z = 0."""
+        lowest = self.lowest - np.float32(level - self.level)
+        return replace(self, lowest=lowest, depth=measure_depth(lowest), level=level, own=True)
+
+
+def measure_depth(lowest: Float[np.ndarray, "L"]) -> tuple[float, float]:
+    """Return how far below the floor the lowest point is: mean over all frames and 95 %, m."""
+    depth = np.maximum(-lowest[np.isfinite(lowest)].astype(np.float64), 0.0)
+    return float(depth.mean()), float(np.quantile(depth, 0.95))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

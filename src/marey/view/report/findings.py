@@ -20,6 +20,8 @@ OFF = 0.08
 MAX_ROOT_SPEED, MAX_JOINT_SPEED = 13.0, 25.0
 """m/s; sprinters reach 12, a kick or a throw 25."""
 BELOW_M = 0.05
+FLOOR_OFF_M = 0.05
+"""How far somebody's floor may be from z = 0 without a word."""
 SLIDE = 0.2
 """m/s, on average while touching the floor."""
 
@@ -168,6 +170,17 @@ def _below(take: Take, person: PersonFigures) -> Iterator[Finding]:
         yield Finding(kind="Below the floor", who=person.name, text=text, spans=spans)
 
 
+def _elsewhere(take: Take, person: PersonFigures) -> Iterator[Finding]:
+    if person.floor is not None and person.floor.own and abs(person.floor.level) > FLOOR_OFF_M:
+        way = "above" if person.floor.level > 0 else "below"
+        text = (
+            f"The feet come down to {100 * abs(person.floor.level):.0f} cm {way} z = 0, and that "
+            "is taken for this person's floor. The calibration's floor is elsewhere or tilted, or "
+            "this person is placed badly."
+        )
+        yield Finding(kind="Floor not at z = 0", who=person.name, text=text, serious=False)
+
+
 def _slides(take: Take, person: PersonFigures) -> Iterator[Finding]:
     if person.floor is not None and person.floor.mean_slide > SLIDE:
         speed = 100 * person.floor.mean_slide
@@ -204,6 +217,7 @@ _RULES: tuple[Callable[[Take, PersonFigures], Iterator[Finding]], ...] = (
     _fast,
     _unsure,
     _below,
+    _elsewhere,
     _slides,
     _bridged,
     _outside,

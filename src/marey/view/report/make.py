@@ -1,9 +1,11 @@
 """From a take to a report."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from marey.capture.contact.floors import choose_floors
 from marey.core import Clip, Take
 from marey.core.errors import MareyError
 from marey.core.progress import Progress, silent
@@ -16,7 +18,7 @@ from marey.view.report.figures import PersonFigures
 from marey.view.report.findings import Finding, find_all
 from marey.view.report.measure import choose_view, measure_person
 from marey.view.report.model import Report
-from marey.view.report.moments import choose_moments
+from marey.view.report.moments import Moment, choose_moments
 from marey.view.report.posters import Poster, draw_on_floor, draw_over_video, explain_missing
 from marey.view.report.touches import find_in_touches, measure_touches
 
@@ -46,7 +48,7 @@ def make_report(
         InputError: If `clip` or `clips` is given and cannot be read, or is no video of the take's
             camera.
     """
-    people, touches = _measure_all(take, progress), measure_touches(take)
+    people, touches = measure_people(take, progress), measure_touches(take)
     report = Report(
         name=name,
         take=take,
@@ -56,7 +58,7 @@ def make_report(
         version=version,
         run=run or {},
     )
-    if len(take.clips) > 1:
+    if _has_several(take):
         return _add_cameras(report, clips)
     posters, reason, moves = _draw(take, people, clip)
     if moves:
@@ -78,18 +80,29 @@ def _add_cameras(report: Report, clips: Sequence[Clip] | None) -> Report:
     frame = choose_frame(report.people, cameras, len(take.time))
     drawn = draw_cameras(take, frame, clips=clips)
     moments = choose_moments(report.people, len(take.time))
+    if any(drawn.clips):
+        posters, reason = drawn.over_moments(take, moments, cameras), drawn.reason
+    else:
+        posters, absent = _draw_bodies(take, moments)
+        reason = drawn.reason if drawn.clips else absent
     return replace(
         report,
         findings=(*find_in_cameras(cameras), *report.findings),
         cameras=cameras,
         camera_posters=drawn.posters,
         rig_frame=frame,
-        posters=drawn.over_moments(take, moments, cameras),
-        no_posters=drawn.reason,
+        posters=posters,
+        no_posters=reason,
     )
 
 
-def _measure_all(take: Take, progress: Progress) -> tuple[PersonFigures, ...]:
+def _has_several(take: Take) -> bool:
+    """Tell whether a take is of several cameras, whether or not it knows their videos."""
+    return len(take.clips) > 1 or (take.cameras is not None and len(take.cameras.names) > 1)
+
+
+def measure_people(take: Take, progress: Progress = silent) -> tuple[PersonFigures, ...]:
+    """Measure everyone, over the floor that contact was found on."""
     total, done = sum(person.num_frames for person in take.people), 0
 
     def advance(frames: int) -> None:
@@ -97,11 +110,31 @@ def _measure_all(take: Take, progress: Progress) -> tuple[PersonFigures, ...]:
         done += frames
         progress("measure", done, total)
 
-    several = len(take.clips) > 1
-    return tuple(
+    several = _has_several(take)
+    people = tuple(
         measure_person(take, person, view=choose_view(person) if several else 0, advance=advance)
         for person in take.people
     )
+    return _find_floors(people) if several else people
+
+
+def _find_floors(people: tuple[PersonFigures, ...]) -> tuple[PersonFigures, ...]:
+    """Measure everyone over the floor that contact with it was found on (`capture.contact`)."""
+    lows = [float("nan") if person.floor is None else person.floor.feet_low for person in people]
+    return tuple(
+        person
+        if person.floor is None or math.isnan(level)
+        else replace(person, floor=person.floor.on(level))
+        for person, level in zip(people, choose_floors(lows), strict=True)
+    )
+
+
+def _draw_bodies(take: Take, moments: tuple[Moment, ...]) -> tuple[tuple[Poster, ...], str]:
+    """Return pictures of bodies without a video, and why there are none."""
+    try:
+        return draw_on_floor(take, moments), explain_missing(take)
+    except MareyError as error:
+        return (), f"the bodies could not be drawn ({error})"
 
 
 def _draw(
@@ -115,10 +148,7 @@ def _draw(
         return (), reason, False
     source = clip or own
     if source is None:
-        try:
-            return draw_on_floor(take, moments), explain_missing(take), False
-        except MareyError as error:
-            return (), f"the bodies could not be drawn ({error})", False
+        return *_draw_bodies(take, moments), False
     check = CameraCheck()
     try:
         check_clip_size(take, source)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from marey.view.report.curve_plot import draw_curve
-from marey.view.report.figures import PersonFigures
+from marey.view.report.figures import Floor, PersonFigures
 from marey.view.report.findings import BELOW_M, OFF, UNSURE
 from marey.view.report.markup import Markup, element, table
 from marey.view.report.model import Report
@@ -68,7 +68,7 @@ def _curves(report: Report, person: PersonFigures) -> Markup:
         )
     if person.floor is not None:
         height = 100 * person.floor.lowest
-        name = "Height of the lowest point"
+        name = "Height of the lowest point over the floor"
         curves.append(draw_curve(name, height, time, unit="cm", cuts=cuts, limit=-100 * BELOW_M))
     return element("div", *curves)
 
@@ -148,10 +148,11 @@ def _floor(person: PersonFigures) -> Markup:
     if found is None:
         return _absent(_no_motion(person))
     mean, high = (number(100 * depth) for depth in found.depth)
+    where = element("p", describe_floor(found), class_="quiet")
     depth = f"Lowest point below the floor: {mean} cm on average, 95 % of frames within {high} cm."
     if not found.names:
         rest = _absent("contacts, as this motion does not tell which points touch the floor")
-        return element("div", element("p", depth), rest)
+        return element("div", where, element("p", depth), rest)
     rows = [
         (spoken(name), percent(share), number(100 * slide), number(100 * high_slide))
         for name, share, slide, high_slide in zip(
@@ -163,7 +164,19 @@ def _floor(person: PersonFigures) -> Markup:
         )
     ]
     head = ("Point", "touches in", "slides, cm/s", "95 %")
-    return element("div", element("p", depth), table("Contact with the floor", head, rows))
+    contact = table("Contact with the floor", head, rows)
+    return element("div", where, element("p", depth), contact)
+
+
+def describe_floor(found: Floor) -> str:
+    """Say where the floor is from which heights and contacts are counted."""
+    if not found.own:
+        return "The floor is that of the take's world, z = 0."
+    way = "above" if found.level >= 0 else "below"
+    return (
+        f"The floor is where this person's own feet come down to, {number(100 * abs(found.level))} "
+        f"cm {way} z = 0: contact and depth are counted from there."
+    )
 
 
 def _coverage(person: PersonFigures) -> Markup:
