@@ -85,7 +85,7 @@ class Stub:
         own, other = people[person].copy(), people[1 - person]
         shown = np.zeros(image.shape[:2], bool)
         # As networks do, it looks a little beyond its box.
-        x0, y0, x1, y1 = (np.asarray(box) + [-15, -15, 15, 15]).clip(0).astype(int)
+        x0, y0, x1, y1 = (box + np.array([-15, -15, 15, 15])).clip(0).astype(int)
         shown[y0:y1, x0:x1] = (image[y0:y1, x0:x1] == COLOURS[1 - person]).all(-1)
         self.seen.append(int(shown.sum()))
         for row in ARMS if view in self.taken else ():
