@@ -63,8 +63,8 @@ MESSAGES = {
     ),
     "import clip.mov": "clip.mov is a recording; run marey solve clip.mov",
     "import pictures": (
-        "pictures is a folder, but neither a take nor one of OpenPose's files; for a folder of "
-        "images run marey solve pictures"
+        "pictures is a folder, but neither a take, nor one of OpenPose's files, nor a sequence of "
+        "Harmony4D; for a folder of images run marey solve pictures"
     ),
     "import seen.take": ("seen.take is a take already; marey export writes it in other formats"),
     "import taken.json -o a.zip": "a take is a folder whose name ends in .take, got 'a.zip'",

@@ -137,7 +137,7 @@ def test_json_that_holds_no_masks_is_refused(tmp_path, text):
 def test_paths_that_are_none(tmp_path):
     with pytest.raises(InputError, match="does not exist"):
         open_masks(tmp_path / "absent")
-    with pytest.raises(InputError, match="holds no images"):
+    with pytest.raises(InputError, match="holds no masks"):
         open_masks(tmp_path)
     (tmp_path / "masks.zip").write_bytes(b"PK")
     with pytest.raises(InputError, match="PNG"):

@@ -49,6 +49,14 @@ def test_export_then_answer_then_sheet(folder, capsys, tmp_path):
     assert "motivation.purpose" in told["not_stated"]
 
 
+def test_folders_above_are_made_and_one_sequence_is_one(folder, capsys, tmp_path):
+    corpus, layout = tmp_path / "all" / "hugs" / "001", ("--layout", "harmony4d")
+    run(capsys, "dataset", "export", folder / "hug.take", "-o", corpus, *layout)
+    assert "Measured: 1 sequence, 6 frames" in (corpus / "datasheet.md").read_text()
+    # Whoever imports the folder above is told what to import.
+    assert f"one by one: {corpus}" in refuse(capsys, "import", corpus.parent)
+
+
 def test_quiet_still_says_what_nobody_stated(folder, capsys, tmp_path):
     said = run(
         capsys, "dataset", "export", folder / "hug.take", "-o", tmp_path / "a", "--quiet",
@@ -67,7 +75,7 @@ def test_what_is_refused_in_a_sentence(folder, capsys, tmp_path):
     take, layout = folder / "hug.take", ("--layout", "harmony4d")
     for words, part in [
         (("export", tmp_path / "no.take", "-o", tmp_path / "a", *layout), "does not exist"),
-        (("export", take, "-o", tmp_path / "no" / "a", *layout), "create it first"),
+        (("export", take, "-o", take / "take.toml" / "a", *layout), "lies in a file"),
         (("export", take, "-o", take, *layout, "--overwrite"), "replaced by its own export"),
         (("export", take, "-o", tmp_path / "a", "--layout", "coco"), "choose one of 'harmony4d'"),
         (("export", take, "-o", tmp_path / "a", *layout, "--sheet", "no.toml"), "cannot read"),

@@ -138,6 +138,11 @@ def _find_files(folder: Path) -> dict[int, dict[str, Path]]:
     )
     if len(people) > MAX_PEOPLE:
         raise FormatError(f"{folder} has masks of more than {MAX_PEOPLE} people; give fewer")
+    if not people and not any(map(is_image, folder.iterdir())):
+        raise InputError(
+            f"{folder} holds no masks; give a folder of PNG images, one per frame, or of a folder "
+            "of them per person, or COCO's JSON"
+        )
     groups = {each.name: list_images(each) for each in people} or {"": list_images(folder)}
     numbered = all(_number(file) is not None for files in groups.values() for file in files)
     first = min(_number(file) or 0 for files in groups.values() for file in files)

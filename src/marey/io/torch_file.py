@@ -44,7 +44,8 @@ def read_torch(
         FormatError: If it is no torch file, damaged, too large, or holds anything but plain data.
     """
     if not path.is_file():
-        raise InputError(f"{path} is no file; give one that torch wrote")
+        fault = "is no file" if path.exists() else "does not exist"
+        raise InputError(f"{path} {fault}; give a file that torch wrote")
     with path.open("rb") as file:
         head = file.read(len(_ZIP))
     zipped = head == _ZIP

@@ -108,6 +108,12 @@ def export_corpus(
     described = {"name": source.resolve().name, "sha256": digest, "provenance": value.provenance}
     manifest = writer.make_manifest(target.name, images=options.images, take=described)
     plan = {"marey": marey.__version__, "take": digest, "options": repr(options), "layout": layout}
+    try:
+        target.resolve().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {target}: {error.strerror}; choose another folder"
+        ) from error
     with open_workspace(target) as workspace:
         journal = _Journal(workspace, json.dumps(plan, sort_keys=True))
         try:
@@ -141,8 +147,9 @@ def export_corpus(
 def _check_target(target: Path, source: Path, *, overwrite: bool) -> None:
     if target.resolve() == source.resolve():
         raise InputError(f"{source} would be replaced by its own export; choose another folder")
-    if not target.resolve().parent.is_dir():
-        raise InputError(f"the folder {target.parent} does not exist; create it first")
+    parent = target.resolve().parent
+    if next(above for above in (parent, *parent.parents) if above.exists()).is_file():
+        raise InputError(f"{target} lies in a file; choose another folder")
     refuse_existing(target, overwrite=overwrite)
     if target.exists() and not (target / "processed_data").is_dir():
         raise InputError(f"{target} is no corpus of this layout, so it is not replaced; remove it")

@@ -118,12 +118,27 @@ def _explain_unreadable(path: Path) -> str:
     if path.suffix.lower() in (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES):
         return f"{path} is a recording; run marey solve {path}"
     if path.is_dir():
-        return (
-            f"{path} is a folder, but neither a take nor one of OpenPose's files; for a folder of "
-            f"images run marey solve {path}"
-        )
+        return _explain_folder(path)
     known = ", ".join(READERS)
     return f"{path} is of no kind that can be read here; it can be one of {known}"
+
+
+def _explain_folder(path: Path) -> str:
+    from marey.jobs.corpora import find_corpus
+
+    inner = next((each for each in sorted(path.glob("*/processed_data"))), None)
+    if inner is not None:
+        return f"{path} holds sequences of a corpus; import them one by one: {inner.parent}"
+    corpus = find_corpus(path)
+    if corpus is not None:
+        return (
+            f"{path} is of a corpus ({corpus.title}) that is evaluated and trained on, not made a "
+            f"take of; marey info {path} says what is in it"
+        )
+    return (
+        f"{path} is a folder, but neither a take, nor one of OpenPose's files, nor a sequence of "
+        f"Harmony4D; for a folder of images run marey solve {path}"
+    )
 
 
 def holds_image_keypoints(path: Path) -> bool:

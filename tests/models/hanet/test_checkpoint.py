@@ -116,7 +116,7 @@ def test_wrong_words_of_the_caller(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "a.pth", Untold(heads=3))
     with pytest.raises(InputError, match="multiple of the interval"):
         load_checkpoint(tmp_path / "a.pth", Untold(interval=5, window=12))
-    with pytest.raises(InputError, match="is no file"):
+    with pytest.raises(InputError, match="does not exist"):
         load_checkpoint(tmp_path / "b.pth")
 
 

@@ -147,10 +147,15 @@ def _format_markdown(facts: Sequence[SequenceFacts], answers: Mapping[str, str])
     return "\n".join(lines)
 
 
+def _count(number: int, one: str) -> str:
+    return f"{number} {one if number == 1 else one + 's'}"
+
+
 def _format_composition(facts: Sequence[SequenceFacts]) -> Iterator[str]:
     totals = _totals(facts)
+    sequences, frames = _count(len(facts), "sequence"), _count(totals["frames"], "frame")
     yield (
-        f"Measured: {totals['sequences']} sequences, {totals['frames']} frames, "
+        f"Measured: {sequences}, {frames}, "
         f"{totals['duration_s']:.1f} s, {totals['person_frames']} bodies in space, "
         f"{totals['views']} pictures' worth of views; body {', '.join(totals['bodies'])}."
     )

@@ -165,9 +165,15 @@ def _plans(page: CalibrationPage) -> Markup:
     side = draw_plan(page.cameras, paths=page.paths, points=page.points, side="side")
     return _section(
         "Where the cameras stand",
-        element("figure", above, element("figcaption", "From above")),
+        element("figure", above, element("figcaption", f"From above{_name_paths(page)}")),
         element("figure", side, element("figcaption", "From the side; the dark line is the floor")),
     )
+
+
+def _name_paths(page: CalibrationPage) -> str:
+    if not page.paths:
+        return ""
+    return f"; the line{'s are' if len(page.paths) > 1 else ' is'} where people went, a colour each"
 
 
 def _table(page: CalibrationPage) -> Markup:

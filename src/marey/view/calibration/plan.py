@@ -8,6 +8,7 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from marey.core import Cameras
+from marey.view.colors import person_colors, to_rgb8
 from marey.view.report.markup import Markup, element
 
 WIDTH, TALLEST = 760, 620
@@ -34,7 +35,7 @@ def draw_plan(
 
     Args:
         cameras: In a metric world with Z up.
-        paths: Ways that people went, m; NaN where unknown.
+        paths: Ways that people went, m, each in its person's colour; NaN where unknown.
         points: Anything else that was seen, m.
         side: From above, or along the floor (from -Y).
     """
@@ -50,7 +51,11 @@ def draw_plan(
         for x, y in (frame.place(point) for point in cloud[:, axes])
         if frame.holds(x, y)
     ]
-    parts += [_draw_path(frame, path[:, axes]) for path in paths]
+    colours = person_colors(len(paths))
+    parts += [
+        _draw_path(frame, path[:, axes], colour)
+        for path, colour in zip(paths, colours, strict=True)
+    ]
     if side == "side":
         parts.append(frame.floor())
     for number, name in enumerate(cameras.names):
@@ -118,7 +123,9 @@ def _trim(cloud: Float[np.ndarray, "P 3"]) -> Float[np.ndarray, "kept 3"]:
     return cloud[((cloud >= low) & (cloud <= high)).all(1)]
 
 
-def _draw_path(frame: _Frame, path: Float[np.ndarray, "T 2"]) -> Markup:
+def _draw_path(
+    frame: _Frame, path: Float[np.ndarray, "T 2"], colour: Float[np.ndarray, "3"]
+) -> Markup:
     steps = path[:: max(1, len(path) // _MOST_STEPS)]
     words, drawing = [], False
     for step in steps:
@@ -128,7 +135,9 @@ def _draw_path(frame: _Frame, path: Float[np.ndarray, "T 2"]) -> Markup:
         x, y = frame.place(step)
         words.append(f"{'L' if drawing else 'M'}{x:.1f} {y:.1f}")
         drawing = True
-    return element("path", d=" ".join(words), class_="line", opacity=0.8)
+    red, green, blue = to_rgb8(colour)
+    stroke = f"#{red:02x}{green:02x}{blue:02x}"
+    return element("path", d=" ".join(words), fill="none", stroke=stroke, stroke_width=1.8)
 
 
 def _draw_camera(
