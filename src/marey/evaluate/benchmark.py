@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from marey.core.errors import InputError
+from marey.evaluate.additions import measure_additions
 from marey.evaluate.bootstrap import confidence_interval
 from marey.evaluate.crowd import measure_crowd
 from marey.evaluate.matching import found_share
@@ -83,6 +84,7 @@ def evaluate(
         predictions=predicted.origin,
         truth=truth.origin,
         notes=_notes(protocol, truth, pairs),
+        additions=measure_additions(protocol, pairs, licensed=smpl_dir),
     )
     return Measured(
         result=result, pairs=tuple(pairs), maps={name: each for name, each in maps.items() if each}

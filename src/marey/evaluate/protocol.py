@@ -31,8 +31,15 @@ Measure = Literal[
     "oks-precision",
     "mota",
     "hota",
+    "penetration",
+    "deepest-penetration",
+    "collision-share",
+    "true-penetration",
+    "touch-precision",
+    "touch-recall",
+    "touch-f1",
 ]
-"""Which function measures; `marey.evaluate.measure` holds the table."""
+"""Which function measures; `marey.evaluate.measure` and `additions` hold the tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +109,9 @@ class Protocol:
     """Whether every person is a sequence of their own when averaging."""
     limbs: tuple[tuple[str, str], ...] = ()
     metrics: tuple[Metric, ...]
+    additions: tuple[Metric, ...] = ()
+    """What marey measures besides. No published number has it, so it is no part of what must be
+    equal before results may be compared."""
     quirks: tuple[Quirk, ...] = ()
     source: str
     lacking: tuple[str, ...] = ()
@@ -137,4 +147,6 @@ class Protocol:
 
     def describe(self) -> dict[str, Any]:
         """Return everything the protocol says as plain values, for metrics.json."""
-        return {"full_name": self.full_name, **asdict(self)}
+        said = {"full_name": self.full_name, **asdict(self)}
+        del said["additions"]
+        return said

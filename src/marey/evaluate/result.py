@@ -58,6 +58,8 @@ class Result:
     """Where the predictions come from."""
     truth: str = ""
     notes: tuple[str, ...] = ()
+    additions: tuple[Row, ...] = ()
+    """What marey measures beside the protocol's columns."""
 
     def row(self, name: str) -> Row:
         """Return a metric by name.
@@ -65,10 +67,11 @@ class Result:
         Raises:
             InputError: If there is none.
         """
-        for row in self.rows:
+        everything = (*self.rows, *self.additions)
+        for row in everything:
             if row.name == name:
                 return row
-        raise InputError(f"no metric '{name}'; there are {', '.join(r.name for r in self.rows)}")
+        raise InputError(f"no metric '{name}'; there are {', '.join(r.name for r in everything)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +126,7 @@ def read_metrics(path: str | Path) -> Result:
             predictions=str(table["predictions"]),
             truth=str(table["truth"]),
             notes=tuple(str(note) for note in table["notes"]),
+            additions=tuple(_read_row(row) for row in table.get("additions", ())),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FormatError(f"{path} is damaged ({error}); measure again") from error
@@ -153,7 +157,7 @@ def compare(first: Result, second: Result, *, force: bool = False) -> tuple[Diff
             f"in {', '.join(names)}; force it (--force) only if you know why that does "
             "not matter"
         )
-    others = {row.name: row for row in second.rows}
+    others = {row.name: row for row in (*second.rows, *second.additions)}
     return tuple(
         Difference(
             name=row.name,
@@ -162,7 +166,7 @@ def compare(first: Result, second: Result, *, force: bool = False) -> tuple[Diff
             second=others[row.name].score.value,
             higher_is_better=row.higher_is_better,
         )
-        for row in first.rows
+        for row in (*first.rows, *first.additions)
         if row.name in others and row.unit == others[row.name].unit
     )
 

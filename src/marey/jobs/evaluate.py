@@ -186,7 +186,9 @@ def describe_rows(result: Result, differences: Sequence[Difference] = ()) -> lis
     """
     before = {each.name: each.first for each in differences}
     lines = [result.full_name, *(f"  note: {note}" for note in result.notes)]
-    for row in result.rows:
+    for row in (*result.rows, *result.additions):
+        if result.additions and row is result.additions[0]:
+            lines.append("  beside the published columns:")
         if row.note:
             lines.append(f"  {row.name:<16} not measured: {row.note}")
             continue

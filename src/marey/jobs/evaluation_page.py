@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import math
+from collections.abc import Sequence
 from importlib.resources import files
 
 import numpy as np
@@ -28,6 +29,7 @@ def render_evaluation(measured: Measured) -> str:
         "main",
         _header(result),
         _numbers(result),
+        _additions(result),
         _published(result),
         _joints(result),
         _sequences(result),
@@ -71,8 +73,24 @@ def _header(result: Result) -> Markup:
 
 
 def _numbers(result: Result) -> Markup:
+    caption = "Intervals: bootstrap over sequences, or over stretches of 30 frames where few."
+    return join(element("h2", "Result"), _table_of(result.rows, caption))
+
+
+def _additions(result: Result) -> Markup:
+    if not result.additions:
+        return Markup("")
+    caption = (
+        "Measured by marey and by no publication: how deep the deepest vertex of either of two "
+        "people lies in the other, and touches of parts, told by skins nearer than 1 cm, against "
+        "those of the truth. Touches have no interval."
+    )
+    return join(element("h2", "Beside the published columns"), _table_of(result.additions, caption))
+
+
+def _table_of(rows_of: Sequence[Row], caption: str) -> Markup:
     rows = []
-    for row in result.rows:
+    for row in rows_of:
         interval = row.interval
         band = UNKNOWN if interval is None else " to ".join(show(end, row.unit) for end in interval)
         score = row.score
@@ -88,8 +106,7 @@ def _numbers(result: Result) -> Markup:
             )
         )
     head = ("metric", "value", "95 % interval", "frames", "values", "missing", "")
-    caption = "Intervals: bootstrap over sequences, or over stretches of 30 frames where few."
-    return join(element("h2", "Result"), table(caption, head, rows))
+    return table(caption, head, rows)
 
 
 def _label(row: Row) -> str:

@@ -1,11 +1,17 @@
 """Two people in close contact: Harmony4D."""
 
-from marey.evaluate.protocol import Metric, Protocol, Quirk
+from marey.evaluate.protocol import Measure, Metric, Protocol, Quirk
 
 _MAJOR = tuple(
     f"{side}_{joint}"
     for joint in ("hip", "knee", "ankle", "shoulder", "elbow", "wrist")
     for side in ("left", "right")
+)
+
+_TOUCHES: tuple[tuple[str, Measure], ...] = (
+    ("precision", "touch-precision"),
+    ("recall", "touch-recall"),
+    ("F1", "touch-f1"),
 )
 
 CONTACT = (
@@ -49,6 +55,22 @@ CONTACT = (
                 higher_is_better=True,
             ),
             Metric(name="F1", measure="found-f1", unit="", factor=1.0, higher_is_better=True),
+        ),
+        additions=(
+            Metric(name="penetration", measure="penetration"),
+            Metric(name="deepest penetration", measure="deepest-penetration"),
+            Metric(name="frames in collision", measure="collision-share", unit="%", factor=100.0),
+            Metric(name="penetration of the truth", measure="true-penetration"),
+            *(
+                Metric(
+                    name=f"{name} of touches",
+                    measure=measure,
+                    unit="",
+                    factor=1.0,
+                    higher_is_better=True,
+                )
+                for name, measure in _TOUCHES
+            ),
         ),
         quirks=(
             Quirk(
