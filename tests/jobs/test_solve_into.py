@@ -17,11 +17,12 @@ from marey.assets import demo_clip
 from marey.core.errors import EnvironmentFault, InputError, NothingFoundError, OutputExistsError
 from marey.io.take import read_take, write_take
 from marey.io.video import read_frames, write_video
-from marey.jobs import solve_into as module
+from marey.jobs.journal import Journal
 from marey.jobs.options import SolveOptions
 from marey.jobs.solve import solve
 from marey.jobs.solve_into import solve_into
 from marey.jobs.workspace import open_workspace
+from tests.jobs.remembered import remember_answers
 
 NUM_FRAMES = 14
 NUM_REPORTS = 30
@@ -74,8 +75,15 @@ def in_folder(video: Path) -> list[str]:
     return sorted(path.name for path in video.parent.glob("one.take*"))
 
 
+@pytest.fixture(scope="module")
+def remembered(undisturbed):
+    """Networks and fits answer once; the runs before this one, and those that die, ask really."""
+    with remember_answers():
+        yield
+
+
 @pytest.fixture
-def target(video) -> Path:
+def target(video, remembered) -> Path:
     path = video.parent / "one.take"
     for left in video.parent.glob("one.take*"):
         shutil.rmtree(left)
@@ -106,9 +114,9 @@ def test_networks_are_not_asked_again(video, undisturbed, target, monkeypatch):
     with pytest.raises(Stop):
         solve_into(video, target, progress=Reports(NUM_FRAMES))
     asked: list[bytes] = []
-    keep = module.Journal.keep
+    keep = Journal.keep
     monkeypatch.setattr(
-        module.Journal,
+        Journal,
         "keep",
         lambda self, key, answer: (asked.append(key), keep(self, key, answer))[1],
     )
@@ -215,9 +223,14 @@ def test_a_changed_option_does_what_depends_on_it(video, undisturbed, target):
     assert wider.cameras is not None
     assert before.cameras is not None
     assert wider.cameras.K[0, 0, 0] < before.cameras.K[0, 0, 0]
+    ran, notes = stages_after(video, target, fov_deg=60, collision=False)
+    assert ran == {"fit"}
+    assert notes == ["--no-collision changed: fitting again; people are kept"]
+    assert read_take(target).provenance["collision"]["between_people"] is False
     ran, notes = stages_after(video, target, detect_every=3)
     assert ran == {"people", "fit"}
-    assert notes == ["--detect-every changed: finding people again"]
+    assert "--detect-every" in notes[0]
+    assert "changed: finding people again" in notes[0]
     ran, _ = stages_after(video, target)
     assert ran == {"people", "fit"}
     assert contents(target) == undisturbed
@@ -237,6 +250,26 @@ def test_an_option_changed_after_an_interruption(video, undisturbed, target):
     assert contents(target) == undisturbed
 
 
+def test_collisions_alone_keep_the_fit(video, undisturbed, target):
+    last = Reports()
+    solve_into(video, target, progress=last)
+    shutil.rmtree(target)
+    with pytest.raises(Stop):
+        solve_into(
+            video,
+            target,
+            options=SolveOptions(collision=False),
+            progress=Reports(last.stages.index("contact") + 1),
+        )
+    notes: list[str] = []
+    solve_into(video, target, note=notes.append)
+    assert notes == [
+        "people: taken from the interrupted run",
+        "fit: 2 of 2 taken from the interrupted run",
+    ]
+    assert contents(target) == undisturbed
+
+
 def test_another_video_of_the_same_name_begins_anew(video, target, tmp_path):
     own = tmp_path / "clip.mp4"
     shutil.copy(video, own)
@@ -246,7 +279,8 @@ def test_another_video_of_the_same_name_begins_anew(video, target, tmp_path):
     images = (frame.image[:, ::-1] for frame in read_frames(video))
     write_video(own, images, frame_rate=60)
     notes: list[str] = []
-    solve_into(own, output, note=notes.append)
+    with pytest.raises(Stop):
+        solve_into(own, output, note=notes.append, progress=Reports(2))
     assert notes == ["the video changed: finding people again"]
 
 

@@ -1,4 +1,6 @@
-"""The order of the verbs: detect, track, estimate, fit, and find the world. Nothing else knows it.
+"""The order of the verbs: detect, track, estimate, fit, find the world, take bodies apart.
+
+Nothing else knows it.
 
 Frames stream through once and are never kept; what remains of a frame is a few kilobytes a person.
 """
@@ -16,6 +18,9 @@ import torch
 from jaxtyping import Float
 
 from marey.body import Body
+from marey.capture.contact import gathering
+from marey.capture.contact.settle import SettleOptions
+from marey.capture.contact.settle_everyone import ONE_VIEW, settle_everyone
 from marey.capture.everyone import InMemory, find_world_of, fit_everyone
 from marey.capture.fit_body import FitOptions
 from marey.capture.followed import FollowedPerson, TrackOptions
@@ -40,6 +45,8 @@ class CaptureOptions:
 
     track: TrackOptions = field(default_factory=TrackOptions)
     fit: FitOptions = field(default_factory=FitOptions)
+    settle: SettleOptions = field(default_factory=lambda: SettleOptions(collision=ONE_VIEW))
+    """What is done where people touch."""
     workers: int = 2
     """Threads for the networks."""
     masks: MaskFolder | MaskTable | None = None
@@ -209,7 +216,7 @@ def fit_people(
     progress: Progress = silent,
     timings: Timings | None = None,
 ) -> Take:
-    """Fit a body to everyone and place them in one world, all in memory.
+    """Fit a body to everyone, place them in one world and take them apart, all in memory.
 
     Returns:
         A take with one static camera; people who are never seen well enough keep their keypoints
@@ -235,10 +242,20 @@ def fit_people(
             replace(person, motion=motion and to_world(body, motion, world))
             for person, motion in zip(seen.people, archive.motions, strict=True)
         )
+    cameras = make_camera(seen.clip, view, world)
+    with timings.measure("contact"):
+        everyone = gathering.InMemory(seen.clip.time, people)
+        settled = settle_everyone(
+            everyone, cameras, body, options=options.settle, progress=progress
+        )
+        people = tuple(
+            replace(person, motion=person.motion and settled.place(number, person.motion))
+            for number, person in enumerate(people)
+        )
     return Take(
         time=seen.clip.time,
         clips=(seen.clip,),
-        cameras=make_camera(seen.clip, view, world),
+        cameras=cameras,
         tracks=(seen.tracks,),
         people=people,
     )

@@ -26,6 +26,9 @@ class SolveOptions:
         detect_every: Frames between two runs of the person detector, at least 1.
         min_height: Smallest person to follow, px.
         far_people: Whether to look for small, far people in tiles of the frame (slower).
+        contact: Whether keypoints are given to people anew where people touch (several cameras).
+        collision: Whether bodies that were fitted into each other are taken apart.
+        self_collision: Whether a body's own limbs are kept out of each other too.
         refine: How to refine the fitted motion (`docs/refine.md`).
         override: A .toml of keypoints whose confidence you force by hand, see docs/overrides.md
             (default: NAME.overrides.toml beside the take, if it is there).
@@ -62,6 +65,13 @@ class SolveOptions:
     """Smallest person to follow, px."""
     far_people: bool = False
     """Also look for small, far people in tiles of the frame (slower)."""
+    contact: bool = True
+    """--no-contact leaves keypoints with whom each camera gave them to where people touch (several
+    cameras), see docs/close-contact.md."""
+    collision: bool = True
+    """--no-collision leaves bodies in each other where they were fitted so (docs/collision.md)."""
+    self_collision: bool = False
+    """Also keep a body's own limbs out of each other (slower)."""
     refine: Literal["none", "hanet", "savgol", "gaussian", "one-euro"] = "none"
     """Refine the fitted motion by a network (hanet) or a filter, see marey refine."""
     override: Path | None = None

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from marey.body import load_body
+from marey.capture.contact.settle import SettleOptions
+from marey.capture.contact.settle_everyone import ONE_VIEW
 from marey.capture.followed import TrackOptions
 from marey.capture.observe import PinholeView
 from marey.capture.pipeline import CaptureOptions, Timings, fit_people, see_people
@@ -17,6 +19,7 @@ from marey.capture.refine import RefineSettings, refine_motion
 from marey.core import BodyMotion, Clip, Take
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
+from marey.fit.contact.options import CollisionOptions
 from marey.io.masks import MaskFolder, MaskTable, open_masks
 from marey.io.video import probe_clip, read_frames, select_frames
 from marey.jobs.moments import parse_moment
@@ -146,8 +149,20 @@ def capture_options(options: SolveOptions, *, view: str | None = None) -> Captur
     """
     return CaptureOptions(
         track=TrackOptions(detect_every=options.detect_every, min_height=options.min_height),
+        settle=settle_options(options, ONE_VIEW),
         masks=_open_masks(options.masks, view),
     )
+
+
+def settle_options(options: SolveOptions, collision: CollisionOptions) -> SettleOptions:
+    """Return what is done where people touch.
+
+    Args:
+        options: The user's.
+        collision: How bodies are taken apart, if they are.
+    """
+    apart = replace(collision, oneself=options.self_collision)
+    return SettleOptions(collision=apart if options.collision else None)
 
 
 def _open_masks(path: Path | None, view: str | None) -> MaskFolder | MaskTable | None:
@@ -189,10 +204,23 @@ def check_numbers(options: SolveOptions) -> None:
         raise InputError(f"--detect-every must be at least 1, got {options.detect_every}")
     if not options.min_height >= 1:
         raise InputError(f"--min-height must be at least 1 px, got {options.min_height:g}")
+    check_collision(options)
     if options.face and options.landmarks is not None:
         raise InputError(
             "--face belongs to the shipped landmark networks; your own estimator (--landmarks) "
             "brings its own face points: leave --face out"
+        )
+
+
+def check_collision(options: SolveOptions) -> None:
+    """Refuse to keep a body's limbs apart where bodies are not.
+
+    Raises:
+        InputError: If that is what is asked for.
+    """
+    if options.self_collision and not options.collision:
+        raise InputError(
+            "--self-collision is done where bodies are taken apart; leave --no-collision out"
         )
 
 

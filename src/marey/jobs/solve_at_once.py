@@ -18,9 +18,10 @@ from marey.core.progress import Progress
 from marey.io.take import HEADER, hash_file, read_run, read_take, write_take
 from marey.jobs.export_stage import write_exports
 from marey.jobs.files import refuse_existing
+from marey.jobs.long_run import Note
 from marey.jobs.outputs import check_exports, check_target, digest_output
 from marey.jobs.solve import Solved
-from marey.jobs.solve_into import Note, SolvedTake
+from marey.jobs.solve_into import SolvedTake
 from marey.jobs.workspace import Workspace, open_workspace
 
 _BEGUN = "begun.json"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import marey
 from marey.body import load_body
+from marey.capture.contact.settle_everyone import ONE_VIEW
 from marey.capture.foreign import prepare_person
 from marey.capture.pipeline import CaptureOptions, Seen, Timings, fit_people
 from marey.core import Tracks
@@ -18,10 +19,21 @@ from marey.jobs.moments import parse_moment
 from marey.jobs.options import SolveOptions
 from marey.jobs.overriding import choose_overrides, override_seen, restore_keypoints
 from marey.jobs.readers import Size
-from marey.jobs.solve import Solved, choose_view, describe_run, name_body, refine_solved
-from marey.jobs.stages import describe_refine
+from marey.jobs.solve import (
+    Solved,
+    check_collision,
+    choose_view,
+    describe_run,
+    name_body,
+    refine_solved,
+    settle_options,
+)
+from marey.jobs.stages import describe_collision, describe_refine
 
-USED = ("start", "end", "every", "fov_deg", "focal_px", "body", "refine", "override")
+USED = (
+    *("start", "end", "every", "fov_deg", "focal_px", "body"),
+    *("contact", "collision", "self_collision", "refine", "override"),
+)
 """Options that do not concern the networks."""
 
 
@@ -74,7 +86,7 @@ def solve_keypoints(
         override_seen(seen, overrides),
         body=body,
         view=view,
-        options=CaptureOptions(),
+        options=CaptureOptions(settle=settle_options(options, ONE_VIEW)),
         progress=progress,
         timings=timings,
     )
@@ -84,6 +96,7 @@ def solve_keypoints(
         "marey": {"version": marey.__version__},
         "import": described,
         "fit": {"body": f"{body.name} {body.version}", "focal_px": round(view.focal, 3)},
+        "collision": describe_collision(options),
     }
     if overrides:
         stages["overrides"] = {"entries": describe_overrides(overrides)}
@@ -114,6 +127,7 @@ def check_keypoint_options(options: SolveOptions) -> None:
     Raises:
         InputError: If any of them is not as it is by default.
     """
+    check_collision(options)
     default = SolveOptions()
     for item in fields(SolveOptions):
         if item.name not in USED and getattr(options, item.name) != getattr(default, item.name):

@@ -22,7 +22,7 @@ from marey.jobs.outputs import digest_output
 
 Table = Mapping[str, Any]
 
-_PEOPLE_REVISION, _FIT_REVISION, _REFINE_REVISION = 2, 2, 1
+_PEOPLE_REVISION, _FIT_REVISION, _COLLISION_REVISION, _REFINE_REVISION = 2, 2, 1, 1
 
 _NETWORKS = {
     False: ("blazepose", "hand-landmarks"),
@@ -48,6 +48,8 @@ _FLAGS = {
     "focal_px": "--fov or --focal-px",
     "focal_source": "--fov or --focal-px",
     "overrides_sha256": "the overrides",
+    "between_people": "--no-collision",
+    "oneself": "--self-collision",
     "method": "--refine",
     "network_sha256": "--refine",
     "version": "the version of marey",
@@ -69,12 +71,22 @@ def describe_stages(
             "focal_source": _focal_source(options),
         },
     }
+    stages["collision"] = describe_collision(options)
     if overrides:
         stages["fit"] = {**stages["fit"], "overrides_sha256": hash_overrides(overrides)}
         stages["overrides"] = {"entries": describe_overrides(overrides)}
     if options.refine != "none":
         stages["refine"] = describe_refine(options.refine)
     return stages
+
+
+def describe_collision(options: SolveOptions) -> Table:
+    """Return the table of the stage that takes bodies apart and notes touches."""
+    return {
+        "revision": _COLLISION_REVISION,
+        "between_people": options.collision,
+        "oneself": options.self_collision,
+    }
 
 
 def describe_refine(method: str) -> Table:

@@ -47,6 +47,11 @@ class Workspace:
         return self.folder / "fit"
 
     @property
+    def contact(self) -> Path:
+        """What has moved where bodies were taken apart: one take per piece that was solved."""
+        return self.folder / "contact"
+
+    @property
     def scratch(self) -> Path:
         """Working arrays that nobody needs afterwards."""
         return self.folder / "scratch"
@@ -58,7 +63,7 @@ class Workspace:
 
     def forget_stages(self) -> None:
         """Remove what the take was made of; the take stands, its exports may not."""
-        for folder in (self.people, self.fit, self.scratch):
+        for folder in (self.people, self.fit, self.contact, self.scratch):
             shutil.rmtree(folder, ignore_errors=True)
         self.journal.unlink(missing_ok=True)
 
