@@ -11,7 +11,7 @@ from marey.view.colors import person_colors, to_rgb8
 
 def test_paths_are_told_apart_and_break_where_nobody_is():
     way = np.stack([np.linspace(-1, 1, 5), np.zeros(5), np.ones(5)], 1)
-    broken = way + [0, 1, 0]
+    broken = way + np.array([0, 1, 0])
     broken[2] = np.nan
     drawing = draw_plan(make_cameras(4), paths=(way, broken))
     strokes = re.findall(r'<path [^>]*stroke="(#\w{6})"', drawing)
