@@ -1,4 +1,4 @@
-"""One camera: people give way in depth, slowly; windows, pieces and interruptions change nothing."""
+"""One camera: people give way in depth, slowly; windows, pieces and interruptions do not show."""
 
 from dataclasses import fields, replace
 

@@ -18,8 +18,8 @@ from marey.capture.contact.give_way import Shift, shift_root
 from marey.core import BodyMotion, Cameras
 from marey.core.scratch import chunks, forget_pages
 from marey.fit.contact.crowd import Crowd
-from marey.fit.contact.options import CollisionOptions
 from marey.fit.contact.crowd_body import CrowdBody
+from marey.fit.contact.options import CollisionOptions
 from marey.fit.seen_points import SeenPoints
 from marey.geometry.rotation import quaternion_to_matrix
 

@@ -24,8 +24,8 @@ from marey.core.motion import BodyTouch
 from marey.core.progress import Progress, silent
 from marey.core.scratch import Scratch, chunks
 from marey.fit.contact.body_parts import name_parts
-from marey.fit.contact.options import CollisionOptions
 from marey.fit.contact.crowd_body import CrowdBody
+from marey.fit.contact.options import CollisionOptions
 from marey.fit.contact.stretches import Piece
 from marey.fit.contact.touch import find_touches
 from marey.fit.threads import one_thread_each
