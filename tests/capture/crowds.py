@@ -1,11 +1,13 @@
 """People close to each other as a detector sees them, without meshes: for tests of contact."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
 from marey.body import load_body
-from marey.core import Cameras, Keypoints2D, load_skeleton
+from marey.capture.pipeline import Seen
+from marey.core import Cameras, Clip, Keypoints2D, Person, Track, Tracks, load_skeleton
 from marey.synthetic import PERFECT, make_cameras, project_to_cameras, synthetic_scene
 
 
@@ -64,3 +66,34 @@ def exchange(keypoints, chosen, one=0, two=1):
     position[:, one][chosen] = keypoints.position[:, two][chosen]
     position[:, two][chosen] = keypoints.position[:, one][chosen]
     return replace(keypoints, position=position)
+
+
+def see_crowd(keypoints):
+    """Return every view as a tracker hands it on: a person lost and found again is a new one."""
+    return [_see(keypoints, view) for view in range(len(keypoints.position))]
+
+
+def _see(keypoints, view):
+    time, people, tracks = keypoints.time, [], []
+    for row in range(len(keypoints.people)):
+        there = np.flatnonzero(keypoints.confidence[view, row].any(-1))
+        for run in np.split(there, np.flatnonzero(np.diff(there) > 1) + 1):
+            if not len(run):
+                continue
+            name, span = f"{len(people) + 1:02d}", slice(int(run[0]), int(run[-1]) + 1)
+            points = keypoints.position[view, row, span]
+            block = replace(
+                keypoints,
+                people=(name,),
+                time=time[span],
+                position=points[None],
+                confidence=keypoints.confidence[view, row, span][None],
+            )
+            people.append(
+                Person(name=name, start=span.start, num_frames=len(points), keypoints2d=(block,))
+            )
+            box = np.concatenate([np.nanmin(points, 1), np.nanmax(points, 1)], 1)
+            sure = np.ones(len(points), np.float32)
+            tracks.append(Track(person=name, start=span.start, box=box, confidence=sure))
+    clip = Clip(path=Path(f"camera{view + 1}.mp4"), size=(1280, 720), time=time)
+    return Seen(clip=clip, tracks=Tracks(time=time, tracks=tuple(tracks)), people=tuple(people))
