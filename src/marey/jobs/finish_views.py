@@ -18,7 +18,7 @@ from marey.capture.views.many_views import ManyViewsOptions, solve_views
 from marey.capture.views.view_quality import ViewQuality
 from marey.core import Cameras, Keypoints2D, Take
 from marey.core.progress import Progress
-from marey.fit.contact.crowd import CollisionOptions
+from marey.fit.contact.options import CollisionOptions
 from marey.io.overrides import describe_overrides
 from marey.jobs.camera_files import find_calibration
 from marey.jobs.options import SolveOptions
@@ -92,9 +92,10 @@ def finish_views(  # noqa: PLR0913
         progress=progress,
         timings=timings,
     )
-    for view in solved.quality:
-        if view.complaint is not None:
-            note(view.complaint)
+    # One sentence about two cameras is said once.
+    for sentence in dict.fromkeys(view.complaint for view in solved.quality):
+        if sentence is not None:
+            note(sentence)
     stages = {
         "marey": {"version": marey.__version__},
         **made_of,

@@ -23,11 +23,12 @@ from marey.capture.pipeline import Seen, Timings
 from marey.capture.rig.camera_paths import blind_steps, fill_poses
 from marey.capture.rig.common_clock import Steps, choose_clock, find_steps
 from marey.capture.views.associate import AssociationOptions
-from marey.capture.views.crowd_in_views import Association, gather_crowd
+from marey.capture.views.crowd_in_views import Association, Crowd, gather_crowd
 from marey.capture.views.duplicates import suppress_duplicates
 from marey.capture.views.fit_views import ViewsFit, fit_views
 from marey.capture.views.limb_lengths import keep_lengths
 from marey.capture.views.limbs import find_limbs
+from marey.capture.views.mistaken_views import Mistake, find_mistakes, leave_out
 from marey.capture.views.pose_cost import PoseWeights, Setting, optimize_points
 from marey.capture.views.refine_points import RefineOptions, refine_keypoints
 from marey.capture.views.triangulate import (
@@ -131,13 +132,11 @@ def solve_views(  # noqa: PLR0913
         given, (cameras, known) = cameras, fill_poses(cameras)
         steps = blind_steps(steps, known)
     with timings.measure("associate"):
-        crowd = gather_crowd(
-            views, cameras, clock, steps, association=association, options=options.associate
-        )
+        crowd, mistakes = _gather(views, cameras, clock, steps, association, options)
     everyone = crowd.keypoints
     if second_look is not None:
         with timings.measure("second look"):
-            everyone = second_look(everyone)
+            everyone = _blank(second_look(everyone), mistakes)
     with timings.measure("triangulate"):
         forced = apply_overrides(everyone, options.overrides, cameras=cameras.names)
         clean = suppress_duplicates(forced, drop="weaker")
@@ -186,7 +185,11 @@ def solve_views(  # noqa: PLR0913
         tracks=crowd.tracks,
         people=people,
     )
-    quality = judge_views(clean, found, cameras, num_own=crowd.num_seen)
+    said = {view: mistake.describe(cameras.names) for mistake in mistakes for view in mistake.views}
+    quality = tuple(
+        replace(own, mistake=said.get(view))
+        for view, own in enumerate(judge_views(clean, found, cameras, num_own=crowd.num_seen))
+    )
     return SolvedViews(
         take=take,
         triangulated=found,
@@ -196,6 +199,59 @@ def solve_views(  # noqa: PLR0913
         separated=separated,
         looked=looked,
     )
+
+
+def _gather(
+    views: Sequence[Seen],
+    cameras: Cameras,
+    clock: Float[np.ndarray, "T"],
+    steps: Sequence[Steps],
+    association: Association | None,
+    options: ManyViewsOptions,
+) -> tuple[Crowd, tuple[Mistake, ...]]:
+    """Find who is who; without views whose videos are exchanged or mirrored.
+
+    Raises:
+        NothingFoundError: If nobody is seen by two cameras that agree.
+    """
+    if association is not None:
+        crowd = gather_crowd(views, cameras, clock, steps, association=association)
+        return crowd, ()
+    try:
+        crowd = gather_crowd(views, cameras, clock, steps, options=options.associate)
+    except NothingFoundError as error:
+        mistakes = find_mistakes(views, cameras, clock, steps, options=options.associate)
+        if not mistakes:
+            raise
+        said = "; ".join(mistake.describe(cameras.names) for mistake in mistakes)
+        raise NothingFoundError(f"no two cameras agree on anybody: {said}") from error
+    mistakes = find_mistakes(
+        views,
+        cameras,
+        clock,
+        steps,
+        keypoints=crowd.keypoints,
+        num_seen=crowd.num_seen,
+        options=options.associate,
+    )
+    if not mistakes:
+        return crowd, ()
+    left = leave_out(views, mistakes)
+    try:
+        return gather_crowd(left, cameras, clock, steps, options=options.associate), mistakes
+    except NothingFoundError as error:
+        said = "; ".join(mistake.describe(cameras.names) for mistake in mistakes)
+        raise NothingFoundError(f"too few cameras are left: {said}") from error
+
+
+def _blank(keypoints: Keypoints2D, mistakes: Sequence[Mistake]) -> Keypoints2D:
+    """Return keypoints without those of mistaken views."""
+    rows = [view for mistake in mistakes for view in mistake.views]
+    if not rows:
+        return keypoints
+    position, confidence = keypoints.position.copy(), keypoints.confidence.copy()
+    position[rows], confidence[rows] = np.nan, 0.0
+    return replace(keypoints, position=position, confidence=confidence)
 
 
 def refine_skeletons(keypoints: Keypoints3D, options: ManyViewsOptions) -> Keypoints3D:

@@ -31,10 +31,14 @@ class ViewQuality:
     """Keypoints it sees for certain of anybody."""
     apart: bool = False
     """Whether most other cameras see people, but none of those that this one sees."""
+    mistake: str | None = None
+    """A sentence about what its video was mistaken for, and left out therefore."""
 
     @property
     def complaint(self) -> str | None:
         """What is wrong, in a sentence; None if nothing is."""
+        if self.mistake is not None:
+            return self.mistake
         if self.num_seen < _ENOUGH <= self.num_own:
             return (
                 f"whom {self.name} sees is not where the other cameras see anybody: its "
