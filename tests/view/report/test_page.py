@@ -171,6 +171,16 @@ def test_a_title_in_the_head_is_escaped():
     assert "<title>&lt;b&gt;" in render_page(make_report(Take(time=np.arange(3.0)), "<b>"))
 
 
+def test_what_was_forced_by_hand_is_listed_in_words():
+    entries = [{"frames": [[12, 14], [20, 20]], "joints": ["nose", "left_eye"]}, {"why": "hair"}]
+    take = Take(time=np.arange(3.0), provenance={"overrides": {"entries": entries}})
+    page = read(take)
+    assert "[" not in page.text and "{" not in page.text
+    assert row(page, "overrides.entries.1.joints")[0] == "nose, left_eye"
+    assert row(page, "overrides.entries.1.frames")[0] == "12\N{EN DASH}14, 20\N{EN DASH}20"
+    assert row(page, "overrides.entries.2.why")[0] == "hair"
+
+
 def test_an_empty_take():
     page = read(Take(time=np.zeros(0)))
     assert page.text.count("this take holds no people") == 2

@@ -6,7 +6,7 @@ from typing import Any
 
 from marey.view.report.markup import Markup, element, table
 from marey.view.report.model import Report
-from marey.view.report.words import TIMES, duration, number, percent
+from marey.view.report.words import DASH, TIMES, duration, number, percent
 
 MAX_ROWS = 200
 MAX_TEXT = 300
@@ -126,8 +126,20 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str,
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
             yield from _flatten(value, f"{name}.")
+        elif isinstance(value, list | tuple) and any(isinstance(v, Mapping) for v in value):
+            yield from _flatten({f"{k}": v for k, v in enumerate(value, start=1)}, f"{name}.")
         else:
-            yield name, value
+            yield name, _list(value)
+
+
+def _list(value: object) -> object:
+    """Return the parts of a list in a row; a pair within it is a range or another list."""
+    if not isinstance(value, list | tuple):
+        return value
+    return ", ".join(
+        f"{DASH}".join(map(str, part)) if isinstance(part, list | tuple) else str(part)
+        for part in value
+    )
 
 
 def _short(value: object) -> str:
