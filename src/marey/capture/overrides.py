@@ -148,6 +148,16 @@ def check_overrides(
             )
 
 
+def check_cameras(overrides: Sequence[Override], cameras: Sequence[str]) -> None:
+    """Refuse overrides that name cameras there are not, which is known before anybody is found.
+
+    Raises:
+        InputError: With what there is.
+    """
+    for number, each in enumerate(overrides, start=1):
+        _check_names(each.cameras, cameras, "camera", f"override {number}")
+
+
 def _check_names(wanted: Sequence[str], known: Sequence[str], kind: str, what: str) -> None:
     for name in wanted:
         if name not in known:

@@ -8,22 +8,22 @@ from pathlib import Path
 import numpy as np
 
 from marey.body import load_body
-from marey.capture.pipeline import Seen, see_people
+from marey.capture.pipeline import Timings
 from marey.capture.rig.bundle import Focal
 from marey.capture.rig.calibrate_views import CalibratedViews, calibrate_views, refine_views
 from marey.capture.rig.metric_scale import KnownSize
 from marey.capture.rig.view_clocks import describe_clocks
 from marey.capture.views.triangulate import triangulate_keypoints
 from marey.capture.views.view_quality import measure_reprojection
-from marey.core import Cameras, Clip, Tracks
-from marey.core.errors import InputError, NothingFoundError
+from marey.core import Cameras, Clip
+from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
-from marey.io.video import read_frames
 from marey.jobs.calibration_people_page import describe_people_calibration
 from marey.jobs.calibration_result import Calibration, measure_spread
 from marey.jobs.camera_files import match_cameras, read_cameras
 from marey.jobs.options import SolveOptions
-from marey.jobs.solve import capture_options, check_numbers, open_clip, open_networks
+from marey.jobs.see_views import see_views
+from marey.jobs.solve import check_numbers, open_clip, open_networks
 
 _ASSUMED_FOV_DEG = 53.0
 _SURE = 0.5
@@ -56,6 +56,7 @@ def calibrate_by_people(
     videos: Sequence[str | Path],
     *,
     options: PeopleOptions | None = None,
+    journals: Path | None = None,
     progress: Progress = silent,
     note: Note = lambda sentence: None,
 ) -> Calibration:
@@ -64,6 +65,8 @@ def calibrate_by_people(
     Args:
         videos: One video per camera.
         options: What is known, and how.
+        journals: A folder in which the networks' answers are kept while the run lasts: another run
+            with the same videos goes on from them.
         progress: Called as people are found.
         note: Called with a sentence wherever something was assumed.
 
@@ -86,7 +89,8 @@ def calibrate_by_people(
         size = sizes.pop() if len(sizes) == 1 else None
         lenses = match_cameras(read_cameras(known, size=size, note=tell), clips, tell)
     lenses = name_after_clips(lenses, clips)
-    views = see_all(clips, options.solve, progress)
+    networks = open_networks(options.solve)
+    views = see_views(clips, networks, options.solve, journals, progress, Timings(), tell)
     body, size_known = load_body(), KnownSize(height=options.height, length=options.length)
     if options.refine is not None:
         found = refine_views(views, lenses, size=size_known, sync=options.sync, body=body)
@@ -169,28 +173,3 @@ def _share_focal(clips: Sequence[Clip]) -> Focal:
     """Cameras whose pictures are of one size are taken to be of one kind."""
     sizes = np.array([sorted(clip.size) for clip in clips])
     return "shared" if np.ptp(sizes, axis=0).max() < _ONE_MODEL_PX else "each"
-
-
-def see_all(clips: Sequence[Clip], options: SolveOptions, progress: Progress) -> list[Seen]:
-    """Find people in every video; nobody is found in some, maybe."""
-    detector, estimator = open_networks(options)
-    every, before, views = sum(clip.num_frames for clip in clips), 0, []
-    for clip in clips:
-
-        def advance(stage: str, done: int, total: int | None, before: int = before) -> None:
-            progress(stage, before + done, every)
-
-        try:
-            seen = see_people(
-                clip,
-                read_frames(clip),
-                detector=detector,
-                estimator=estimator,
-                options=capture_options(options),
-                progress=advance,
-            )
-        except NothingFoundError:
-            seen = Seen(clip=clip, tracks=Tracks(time=clip.time, tracks=()), people=())
-        views.append(seen)
-        before += clip.num_frames
-    return views

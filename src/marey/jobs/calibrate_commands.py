@@ -1,7 +1,8 @@
 """What `marey calibrate` does around the jobs: check outputs first, report, say what was found."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +12,13 @@ from marey.core.files import atomic_path, refuse_existing
 from marey.core.progress import Progress
 from marey.jobs.commands import Talk
 from marey.jobs.reporting import print_json, report
+from marey.jobs.workspace import open_workspace
 
 if TYPE_CHECKING:
     from marey.jobs.calibration_result import Calibration
+
+Find = Callable[[Progress, Callable[[str], None], Path | None], "Calibration"]
+"""Calibrates, given what is called as it goes on and where answers are kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,18 +62,49 @@ def calibrate(task: CalibrateTask, *, talk: Talk) -> None:
         if not talk.quiet and not talk.json:
             sys.stderr.write(f"marey: {sentence}\n")
 
-    with report(quiet=talk.quiet, as_json=talk.json) as progress:
-        done = _choose(task)(progress, note)
-    write_calibration(done.cameras, task.output, overwrite=talk.overwrite)
-    from marey.view.calibration import render_calibration
+    def write(done: "Calibration") -> None:
+        from marey.view.calibration import render_calibration
 
-    with atomic_path(task.page, overwrite=talk.overwrite) as temporary:
-        temporary.write_text(render_calibration(done.page), encoding="utf-8", errors="replace")
+        write_calibration(done.cameras, task.output, overwrite=talk.overwrite)
+        with atomic_path(task.page, overwrite=talk.overwrite) as temporary:
+            temporary.write_text(render_calibration(done.page), encoding="utf-8", errors="replace")
+
+    with report(quiet=talk.quiet, as_json=talk.json) as progress:
+        find = _choose(task)
+        if task.board is not None:
+            done = find(progress, note, None)
+            write(done)
+        else:
+            with _keep_answers(task.output) as journals:
+                done = find(progress, note, journals)
+                write(done)
     written = [str(task.output), str(task.page)]
     if talk.json:
         print_json({"written": written, "cameras": done.figures, "notes": told})
     elif not talk.quiet:
         sys.stdout.write("\n".join(done.lines) + f"\nwrote {' and '.join(written)}\n")
+
+
+@contextmanager
+def _keep_answers(target: Path) -> Iterator[Path]:
+    """Yield a folder for what the networks say, which outlives an interruption.
+
+    Raises:
+        InputError: If another run works on the same calibration.
+        KeyboardInterrupt: On Ctrl-C, with a sentence that says what stands.
+    """
+    with open_workspace(target) as workspace:
+        try:
+            yield workspace.folder / "views"
+        except InputError:
+            workspace.remove()
+            raise
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"what is done is kept in {workspace.folder}, and the same command goes on from "
+                "there"
+            ) from None
+        workspace.remove()
 
 
 def _check(task: CalibrateTask) -> None:
@@ -91,11 +127,11 @@ def _check(task: CalibrateTask) -> None:
         raise InputError("a board says its size itself; leave --height and --length out")
 
 
-def _choose(task: CalibrateTask) -> Callable[[Progress, Callable[[str], None]], "Calibration"]:
+def _choose(task: CalibrateTask) -> Find:
     if task.board is not None:
         from marey.jobs.calibrate_board import calibrate_by_board
 
-        return lambda progress, note: calibrate_by_board(
+        return lambda progress, note, journals: calibrate_by_board(
             task.sources,
             task.board or "",
             fisheye=task.fisheye,
@@ -107,13 +143,14 @@ def _choose(task: CalibrateTask) -> Callable[[Progress, Callable[[str], None]], 
     if task.sfm:
         from marey.jobs.calibrate_sfm import calibrate_by_sfm
 
-        return lambda progress, note: calibrate_by_sfm(
+        return lambda progress, note, journals: calibrate_by_sfm(
             task.sources,
             height=task.height,
             length=task.length,
             fisheye=task.fisheye,
             every=task.every,
             lenses=task.lenses,
+            journals=journals,
             progress=progress,
             note=note,
         )
@@ -129,6 +166,6 @@ def _choose(task: CalibrateTask) -> Callable[[Progress, Callable[[str], None]], 
         sync=task.sync,
         solve=SolveOptions(start=task.start, end=task.end, every=task.every),
     )
-    return lambda progress, note: calibrate_by_people(
-        task.sources, options=options, progress=progress, note=note
+    return lambda progress, note, journals: calibrate_by_people(
+        task.sources, options=options, journals=journals, progress=progress, note=note
     )

@@ -11,6 +11,7 @@ from jaxtyping import Float, UInt8
 from scipy.spatial.transform import Rotation
 
 from marey.body import load_body
+from marey.capture.pipeline import Timings
 from marey.capture.rig.calibrate_views import settle_views
 from marey.capture.rig.metric_scale import KnownSize, scale_cameras
 from marey.capture.rig.structure import Structure, find_structure, require_pycolmap
@@ -18,10 +19,11 @@ from marey.core import Cameras, Clip
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
 from marey.io.video import probe_clip, read_frames, select_frames
-from marey.jobs.calibrate import see_all
 from marey.jobs.calibration_result import Calibration, find_field_of_view, measure_spread
 from marey.jobs.camera_files import read_cameras
 from marey.jobs.options import SolveOptions
+from marey.jobs.see_views import see_views
+from marey.jobs.solve import open_networks
 from marey.view.calibration import CalibrationPage, CameraRow, Picture
 
 _STILLS, _WALK = 3, 80
@@ -33,7 +35,7 @@ _PICTURE_PX = 640
 Note = Callable[[str], None]
 
 
-def calibrate_by_sfm(
+def calibrate_by_sfm(  # noqa: PLR0913
     sources: Sequence[str | Path],
     *,
     height: float | None = None,
@@ -41,6 +43,7 @@ def calibrate_by_sfm(
     fisheye: bool = False,
     every: int = 1,
     lenses: Path | None = None,
+    journals: Path | None = None,
     progress: Progress = silent,
     note: Note = lambda sentence: None,
 ) -> Calibration:
@@ -54,6 +57,7 @@ def calibrate_by_sfm(
         fisheye: Whether the lenses are fisheye lenses.
         every: Step between the pictures of a folder.
         lenses: A calibration whose lenses hold.
+        journals: A folder in which what networks say of people is kept while the run lasts.
         progress: Called as people are found.
         note: Called with a sentence wherever something was assumed.
 
@@ -82,7 +86,7 @@ def calibrate_by_sfm(
     cameras, points = _select(found, [name for name in names if name not in walks], tell)
     still = {name: clips[name] for name in cameras.names}
     cameras, points = _give_size(
-        cameras, points, still, KnownSize(height=height, length=length), progress, tell
+        cameras, points, still, KnownSize(height=height, length=length), journals, progress, tell
     )
     rows = [_describe(cameras, row, found) for row in range(len(cameras.names))]
     doubtful = [row.name for row in rows if row.serious]
@@ -181,6 +185,7 @@ def _give_size(
     points: Float[np.ndarray, "P 3"],
     clips: Mapping[str, Clip],
     size: KnownSize,
+    journals: Path | None,
     progress: Progress,
     tell: Note,
 ) -> tuple[Cameras, Float[np.ndarray, "P 3"]]:
@@ -190,7 +195,8 @@ def _give_size(
             "--height with videos of somebody in the scene"
         )
         return cameras, points
-    views = see_all([clips[name] for name in cameras.names], SolveOptions(), progress)
+    options, own = SolveOptions(), [clips[name] for name in cameras.names]
+    views = see_views(own, open_networks(options), options, journals, progress, Timings(), tell)
     settled = settle_views(views, cameras, size=size, body=load_body())
     moved = settled.scale * points @ settled.R.T + settled.shift
     return settled.cameras, moved

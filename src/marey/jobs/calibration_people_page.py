@@ -20,6 +20,7 @@ from marey.view.drawing import draw_keypoints
 _GOOD, _FAIR = 0.005, 0.01
 """Errors as shares of a person's distance: half a centimetre and a centimetre at one metre."""
 _AGREEING = 0.75
+_SHORT_S = 5.0
 _FEW_PLACES_M = 0.5
 _PICTURE_PX = 640
 _SEEN = (255, 205, 40)
@@ -52,12 +53,8 @@ def describe_people_calibration(
         _describe_row(cameras, view, off[view], depth[view], done.quality[view], found.clocks)
         for view in range(len(cameras.names))
     ]
-    walked = _find_extent(points)
-    if walked < _FEW_PLACES_M:
-        note(
-            f"people move within {walked:.1f} m only; the more of the scene they walk through, the "
-            "better the cameras are known"
-        )
+    for sentence in _warn(found, _find_extent(points)):
+        note(sentence)
     if not done.up_known:
         note("which way is up could not be seen; the first camera is taken to be level")
     num = len(found.keypoints.people)
@@ -85,6 +82,33 @@ def describe_people_calibration(
         pictures=tuple(pictures),
     )
     return Calibration(cameras=cameras, page=page)
+
+
+def _warn(found: CalibratedViews, walked: float) -> list[str]:
+    """Say what makes the calibration less sure than its errors look.
+
+    Args:
+        found: The calibration.
+        walked: How far people's middles move, m.
+    """
+    said, time = [], found.keypoints.time
+    seconds = float(time[-1] - time[0]) if len(time) > 1 else 0.0
+    if seconds < _SHORT_S:
+        said.append(
+            f"all cameras together saw people for {seconds:.1f} s only; ten seconds and more are "
+            "better, since a detector is wrong in the same way for half a second at a time"
+        )
+    if walked < _FEW_PLACES_M:
+        said.append(
+            f"people move within {walked:.1f} m only; the more of the scene they walk through, the "
+            "better the cameras are known"
+        )
+    said.append(
+        "how exact places and size are is not known: errors say how well the cameras agree with "
+        "each other, not how far they are from the truth, and the size is as right as what was "
+        "stated; measure the distance of two cameras to be sure"
+    )
+    return said
 
 
 def _find_depths(

@@ -1,30 +1,23 @@
 """Several videos and their calibration in, a take out."""
 
-import json
 import time as clock
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import marey
 from marey.body import load_body
-from marey.capture.pipeline import Seen, Timings, see_people
-from marey.core import Clip, Tracks
-from marey.core.errors import InputError, NothingFoundError
+from marey.capture.overrides import check_cameras
+from marey.capture.pipeline import Timings
+from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
-from marey.io.take import describe_source
-from marey.io.video import read_frames
 from marey.jobs.camera_files import find_calibration, match_cameras, read_cameras
 from marey.jobs.finish_views import finish_views
-from marey.jobs.journal import Journal
 from marey.jobs.looks import Looks
 from marey.jobs.moving_cameras import read_paths
 from marey.jobs.options import SolveOptions
 from marey.jobs.overriding import choose_overrides
-from marey.jobs.recorded import record_detector, record_estimator
+from marey.jobs.see_views import open_journal, see_views
 from marey.jobs.solve import (
     Solved,
-    capture_options,
     check_numbers,
     describe_run,
     find_masks,
@@ -32,7 +25,6 @@ from marey.jobs.solve import (
     open_networks,
 )
 from marey.jobs.stages import describe_people
-from marey.models.protocols import LandmarkEstimator, PersonDetector
 
 Note = Callable[[str], None]
 
@@ -78,12 +70,12 @@ def solve_many(
     paths = read_paths(place, matched, clips, note)
     # A body or a list of overrides that cannot be used is refused before the networks start.
     load_body(options.body)
-    choose_overrides(options, None)
+    check_cameras(choose_overrides(options, None), matched.names)
     _check_masks(options.masks, [clip.video.stem for clip in clips], note)
     with timings.measure("load networks"):
         networks = open_networks(options)
-    views = _see_all(clips, networks, options, journals, progress, timings, note)
-    with _open_journal(clips, "looks", journals, options) as journal:
+    views = see_views(clips, networks, options, journals, progress, timings, note)
+    with open_journal(clips, "looks", journals, options) as journal:
         looks = Looks(
             clips=tuple(seen.clip for seen in views),
             estimator=networks[1],
@@ -120,69 +112,3 @@ def _check_masks(path: Path | None, views: Sequence[str], note: Note) -> None:
         )
     if without:
         note(f"no masks of {', '.join(without)} in {path}: seen without")
-
-
-def _see_all(
-    clips: Sequence[Clip],
-    networks: tuple[PersonDetector, LandmarkEstimator],
-    options: SolveOptions,
-    journals: Path | None,
-    progress: Progress,
-    timings: Timings,
-    note: Note,
-) -> list[Seen]:
-    """Find people in every video; one where nobody is seen says nothing."""
-    every, before, views = sum(clip.num_frames for clip in clips), 0, []
-    for row, clip in enumerate(clips):
-
-        def advance(
-            stage: str, done: int, total: int | None, before: int = before, every: int = every
-        ) -> None:
-            progress(stage, before + done, every)
-
-        with _open_journal([clip], f"{row + 1:03d}", journals, options) as journal:
-            if journal is not None and journal.num_frames:
-                note(f"{clip.name}: going on after frame {journal.num_frames} of the earlier run")
-            detector, estimator = networks
-            frames = read_frames(clip)
-            if journal is not None:
-                detector = record_detector(detector, journal)
-                estimator = record_estimator(estimator, journal)
-                frames = journal.watch(frames)
-            try:
-                seen = see_people(
-                    clip,
-                    frames,
-                    detector=detector,
-                    estimator=estimator,
-                    options=capture_options(options, view=clip.video.stem),
-                    progress=advance,
-                    timings=timings,
-                )
-            except NothingFoundError:
-                seen = Seen(clip=clip, tracks=Tracks(time=clip.time, tracks=()), people=())
-        views.append(seen)
-        before += clip.num_frames
-    return views
-
-
-@contextmanager
-def _open_journal(
-    clips: Sequence[Clip], name: str, journals: Path | None, options: SolveOptions
-) -> Iterator[Journal | None]:
-    """Yield a journal of one pass over some videos; None if none are kept."""
-    if journals is None:
-        yield None
-        return
-    made_of = {
-        "clips": [describe_source(clip.video)["sha256"] for clip in clips],
-        "marey": {"version": marey.__version__},
-        "people": describe_people(options),
-    }
-    journals.mkdir(exist_ok=True)
-    identity = json.dumps(made_of, sort_keys=True).encode()
-    journal = Journal(journals / f"{name}.journal", identity)
-    try:
-        yield journal
-    finally:
-        journal.close()
