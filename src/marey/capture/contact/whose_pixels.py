@@ -119,7 +119,7 @@ def sharpen(
     share = np.zeros(pixels.own.shape, np.float32)
     for row, (own, others) in enumerate(zip(pixels.own, pixels.others, strict=True)):
         if own.any() and np.isfinite(pixels.box[row]).all():
-            alone = suppress(picture, own.astype(np.float32), others.astype(np.float32))
+            alone = suppress(picture, own, others)
             share[row] = estimator.segment(alone, pixels.box[row])[1]
     size = picture.shape[1], picture.shape[0]
     depth: Float32[np.ndarray, "N H W"] = fill_grid(pixels.drawn, size)

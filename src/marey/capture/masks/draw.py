@@ -114,7 +114,7 @@ def lay_out(
     down = np.flatnonzero((row >= 0) & (row < cells.shape[1]))
     out = np.full((len(cells), size[1], size[0]), empty, cells.dtype)
     if len(across) and len(down):
-        part = cells[:, row[down]][:, :, column[across]]
+        part = cells[:, :, column[across]][:, row[down]]
         out[:, down[0] : down[-1] + 1, across[0] : across[-1] + 1] = part
     return out
 

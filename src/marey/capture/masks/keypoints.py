@@ -68,8 +68,7 @@ def locate_masked(
         found = estimator.locate_masked(image, box, previous, own.astype(np.float32))
     else:
         if options.suppression is not None:
-            shares = (own.astype(np.float32), others.astype(np.float32))
-            picture = suppress(image, *shares, method=options.suppression)
+            picture = suppress(image, own, others, method=options.suppression)
         found = estimator.locate(picture, box, previous)
     if complete:
         found = estimator.complete(picture, found, previous)

@@ -8,9 +8,10 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 Suppression = Literal["grey", "soft", "mean", "blur"]
+Mask = Bool[np.ndarray, "H W"] | Float32[np.ndarray, "H W"]
 GREY = 114
 _SOFT = 0.006
 _BLUR = 0.03
@@ -21,8 +22,8 @@ _RING, _TAILS = 8, 5
 
 def suppress(
     image: UInt8[np.ndarray, "H W 3"],
-    own: Float32[np.ndarray, "H W"],
-    others: Float32[np.ndarray, "H W"],
+    own: Mask,
+    others: Mask,
     *,
     method: Suppression = "grey",
 ) -> UInt8[np.ndarray, "H W 3"]:
@@ -30,12 +31,12 @@ def suppress(
 
     Args:
         image: The picture.
-        own: Probability that a px shows the person to be left; wins where the two overlap.
-        others: Probability that a px shows anybody else.
+        own: Whether a px shows the person to be left, or how probably; wins where the two overlap.
+        others: The same of anybody else.
         method: Paint over in grey, in grey with soft edges, in the mean colour of what is around,
             or blur beyond recognition.
     """
-    hidden = (others > 0.5) & (own <= 0.5)
+    hidden = _is_set(others) & ~_is_set(own)
     rows, columns = np.flatnonzero(hidden.any(1)), np.flatnonzero(hidden.any(0))
     if not len(rows):
         return image
@@ -48,6 +49,10 @@ def suppress(
     return result
 
 
+def _is_set(mask: Mask) -> Bool[np.ndarray, "H W"]:
+    return mask if mask.dtype == bool else mask > 0.5
+
+
 def _spread(method: Suppression, extent: int) -> float:
     """Return the standard deviation of what a method blurs by, px."""
     return {"soft": max(_SOFT * extent, 1.0), "blur": max(_BLUR * extent, 2.0)}.get(method, 0.0)
@@ -56,10 +61,14 @@ def _spread(method: Suppression, extent: int) -> float:
 def _paint(
     image: UInt8[np.ndarray, "H W 3"], hidden: np.ndarray, method: Suppression, extent: int
 ) -> UInt8[np.ndarray, "H W 3"]:
+    filling = _fill(image, hidden, method, extent)
+    if filling.ndim == 1 and method != "soft":
+        flat = image.copy()
+        flat[hidden] = np.clip(np.round(filling), 0, 255)
+        return flat
     weight = hidden.astype(np.float32)
     if method == "soft":
         weight = cv2.GaussianBlur(weight, (0, 0), _spread(method, extent))
-    filling = _fill(image, hidden, method, extent)
     mixed = image + weight[..., None] * (filling - image.astype(np.float32))
     return np.clip(np.round(mixed), 0, 255).astype(np.uint8)
 
