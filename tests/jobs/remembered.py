@@ -13,12 +13,30 @@ import numpy as np
 import onnxruntime
 
 from marey.capture import everyone
+from marey.jobs import fit_stage, people_stage
 
 
 @contextmanager
 def remember_answers() -> Iterator[None]:
-    """Answer from memory what networks and fits were asked before in this block."""
-    with _remember_networks(), _remember_fits():
+    """Answer from memory what networks and fits were asked before in this block.
+
+    Networks are opened once, and memory is not given back in between, which costs as much again.
+    """
+    opened, open_networks = {}, people_stage.open_networks
+
+    def open_once(options):
+        key = (options.detector, options.landmarks, options.face, options.far_people)
+        if key not in opened:
+            opened[key] = open_networks(options)
+        return opened[key]
+
+    with (
+        _remember_networks(),
+        _remember_fits(),
+        patch.object(people_stage, "open_networks", open_once),
+        patch.object(people_stage, "trim_heap", lambda: None),
+        patch.object(fit_stage, "trim_heap", lambda: None),
+    ):
         yield
 
 
