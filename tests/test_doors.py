@@ -14,7 +14,7 @@ from marey.jobs.readers import READERS
 from tests.io.keypoint_takes import make_take
 
 OUT = ".glb, .bvh, .npz, .trc, .c3d, .csv, .parquet, .json, .openpose, .mp4"
-IN = ".take, .bvh, .glb, .npz, .trc, .c3d, .csv, .parquet, .json, .openpose, .npy, .pkl, .harmony4d"
+IN = ".take, .bvh, .glb, .npz, .trc, .c3d, .csv, .parquet, .json, .openpose, .npy, .pkl"
 
 MESSAGES = {
     "export seen.take a.docx": f"cannot export to 'a.docx'; choose a name that ends in {OUT}",

@@ -119,7 +119,7 @@ def _explain_unreadable(path: Path) -> str:
         return f"{path} is a recording; run marey solve {path}"
     if path.is_dir():
         return _explain_folder(path)
-    known = ", ".join(READERS)
+    known = ", ".join(door for door in READERS if door != ".harmony4d")
     return f"{path} is of no kind that can be read here; it can be one of {known}"
 
 

@@ -212,6 +212,14 @@ def test_a_take_without_a_camera():
     assert "Not available: this take holds no camera." in read(take).text
 
 
+def test_a_video_on_which_nothing_could_be_drawn_is_not_shown(clip):
+    take = replace(standing_take(standing_motion()), cameras=None)
+    page = read(change_person(take, keypoints2d=()), clip=clip)
+    assert all("drawn on a floor" in image["alt"] for image in page.find("img")) and page.find(
+        "img"
+    )
+
+
 def test_a_video_that_is_gone(tmp_path):
     gone = Clip(path=tmp_path / "gone.mp4", size=(1280, 720), time=np.arange(90) / 30)
     page = read(standing_take(standing_motion(), clips=(gone,)))

@@ -147,7 +147,9 @@ def _draw(
         reason = f"the video {own.name} is not where it was; say where it is with --video"
         return (), reason, False
     source = clip or own
-    if source is None:
+    blind = take.cameras is None and not any(person.keypoints2d for person in take.people)
+    # Where nothing is known in the picture, a video would only seem to show bodies.
+    if source is None or (blind and any(person.motion for person in take.people)):
         return *_draw_bodies(take, moments), False
     check = CameraCheck()
     try:

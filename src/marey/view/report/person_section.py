@@ -10,6 +10,8 @@ from marey.view.report.model import Report
 from marey.view.report.words import UNKNOWN, moment, number, percent, spoken
 
 NUM_FASTEST = 8
+_RIGID = 0.005
+"""Spread of limbs, as a share of their lengths, that nobody measures without being told to."""
 
 
 def person_section(report: Report, person: PersonFigures) -> Markup:
@@ -21,7 +23,7 @@ def person_section(report: Report, person: PersonFigures) -> Markup:
         element(
             "div",
             _block(f"Reprojection error{_camera(report, person)}", _reprojection(report, person)),
-            _block("Limb lengths", _limbs(person)),
+            _block("Limb lengths", _limbs(report, person)),
             _block("Speed and jitter", _movement(report, person)),
             _block("Feet and floor", _floor(person)),
             _block(f"What was seen{_camera(report, person)}", _coverage(person)),
@@ -102,7 +104,7 @@ def _reprojection(report: Report, person: PersonFigures) -> Markup:
     return table("Distance between the body in the picture and the keypoints", head, rows)
 
 
-def _limbs(person: PersonFigures) -> Markup:
+def _limbs(report: Report, person: PersonFigures) -> Markup:
     found = person.limbs
     if found is None:
         return _absent("this person has no 3D keypoints (limbs of the motion itself are rigid)")
@@ -118,7 +120,12 @@ def _limbs(person: PersonFigures) -> Markup:
         )
     ]
     head = ("Limb", "median, cm", "5 %", "95 %", "spread")
-    return table("Between the 3D keypoints before the fit; a rigid limb has no spread", head, rows)
+    caption = (
+        "Between the points in space before the fit, which were refined to limbs of one length"
+        if _camera(report, person) and not np.nanmax(found.spread) > _RIGID
+        else "Between the 3D keypoints before the fit; a rigid limb has no spread"
+    )
+    return table(caption, head, rows)
 
 
 def _movement(report: Report, person: PersonFigures) -> Markup:
