@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from marey.capture.views import pictures
 from marey.capture.views.pictures import read_pictures
+from marey.io.video import read_frames
 from tests.view.ring import read_clock, write_clock
 
 
@@ -21,3 +23,19 @@ def test_pictures_of_clips_are_those_of_the_moments(tmp_path):
     # It has a picture for every other moment, from the third on.
     assert shown == {frame: pytest.approx(frame / 30 - 0.1, abs=0.005) for frame in (3, 5, 7)}
     assert list(read(1, [0, 4])) == []
+
+
+def test_what_nobody_wants_is_skipped(tmp_path, monkeypatch):
+    """Two moments far apart are two short reads; near ones are one."""
+    clip = write_clock(tmp_path / "a.mp4", np.arange(80) / 200, size=(64, 48))
+    spans = []
+
+    def read(clip, *, start, stop):
+        spans.append((start, stop))
+        return read_frames(clip, start=start, stop=stop)
+
+    monkeypatch.setattr(pictures, "read_frames", read)
+    shown = read_pictures([clip], [clip.time], clip.time)(0, [2, 5, 75])
+    clock = {frame: read_clock(image) for frame, image in shown}
+    assert clock == {frame: pytest.approx(frame / 200, abs=0.005) for frame in (2, 5, 75)}
+    assert spans == [(2, 6), (75, 76)]
