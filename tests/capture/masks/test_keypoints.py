@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from marey.capture.masks.draw import fill_grid
 from marey.capture.masks.keypoints import (
     MaskOptions,
     box_of_mask,
@@ -13,7 +14,6 @@ from marey.capture.masks.keypoints import (
     measure_foreign,
     weigh_points,
 )
-from marey.capture.masks.draw import fill_grid
 from marey.capture.masks.network import find_mask, sharpen_masks
 from marey.capture.masks.suppress import GREY, suppress
 from marey.core import load_skeleton
