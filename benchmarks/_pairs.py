@@ -2,11 +2,11 @@
 
 Motion capture of different skeletons is carried over to two shipped bodies of different shapes.
 Where the dancers' hands are near each other they are closed onto each other, grapplers' hands go to
-the other's shoulders, and bodies are pushed out of each other: one small fit of everyone together
-(`fit.together`), anchored to the motion as it was carried over.
+the other's shoulders, and bodies are taken out of each other (`_joined`). Dancers are where they
+were filmed; grapplers, who never met, come near each other from outside.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,44 +14,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from benchmarks._joined import Goal, join_people
 from marey.body import Body
 from marey.core import BodyMotion
 from marey.datasets import acclaim, cmu_salsa
-from marey.fit.chain import Chain, Pose
-from marey.fit.contact.body_capsules import add_capsules
-from marey.fit.contact.penetration import BodyContact
-from marey.fit.costs import PointAnchor
-from marey.fit.parts import BODY, make_part
-from marey.fit.problem import Problem
+from marey.fit.chain import Chain
 from marey.fit.retarget import retarget_motion
-from marey.fit.sequence import SequenceOptions, Smoothness
-from marey.fit.threads import one_thread_each
-from marey.fit.together import PersonSequence, solve_people
-from marey.fit.tree import place_fast
 from marey.geometry.rotation import matrix_to_quaternion, quaternion_to_matrix
 
 SHAPES = ((1.2, -0.6, 0.4), (-1.0, 0.8, -0.3))
 """Of the two bodies; the first is the taller."""
-_BODY_SIGMA, _ARM_SIGMA, _HAND_SIGMA = 0.05, 0.2, 0.02
-_CONTACT_SIGMA = 0.005
-_CALM = 0.4
-"""Accelerations expected here, as a share of those of a fit: what pushes people apart is smooth."""
 _GAP_M = 0.06
 """Between the middles of two hands that hold each other."""
 _HOLD_M = (0.25, 0.45)
 """Hands of dancers nearer than the first hold each other, those farther than the second do not."""
 _SIDES = ("left", "right")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Goal:
-    """A point of one person that is drawn to a place."""
-
-    person: int
-    point: str
-    target: Float[Tensor, "T 3"]
-    weight: Float[Tensor, "T"]
-    """0 to 1"""
 
 
 def read_dance(
@@ -96,7 +73,8 @@ def read_grappling(
         motion = acclaim.read_sequence(shared / "data" / "cmu_amc" / clip)
         motion = select_frames(motion, slice(first, first + frames * step, step))
         placed.append(_face_middle(_carry_over(motion, 0, body, SHAPES[row]), row))
-    return join_people(body, placed, _grasp_shoulders)
+    ways = tuple(_face_out(row, frames) for row in range(len(clips)))
+    return join_people(body, placed, _grasp_shoulders, approach=ways)
 
 
 def select_frames(motion: BodyMotion, frames: slice) -> BodyMotion:
@@ -140,9 +118,8 @@ def _face_middle(person: BodyMotion, row: int) -> BodyMotion:
     turns = quaternion_to_matrix(torch.from_numpy(root[0, :, :4])).numpy()
     ahead = turns[:, :2, 2]  # The body's front is its +Z.
     heading = np.unwrap(np.arctan2(ahead[:, 1], ahead[:, 0]))
-    time = np.linspace(0, 1, len(heading))
     # Both face each other along a line that turns slowly; a third of their own turning stays.
-    line = 1.5 * time + (0.0 if row == 0 else np.pi)
+    line = _line(row, len(heading))
     own = 0.3 * (heading - heading.mean())
     turn = line + own - heading
     cosine, sine = np.cos(turn), np.sin(turn)
@@ -156,93 +133,15 @@ def _face_middle(person: BodyMotion, row: int) -> BodyMotion:
     return replace(person, T_world_root=root.astype(np.float32))
 
 
-def join_people(body: Body, people: list[BodyMotion], goals_of) -> BodyMotion:
-    """Bring people together: goals for hands, no body inside another, near to where they were.
-
-    Args:
-        body: The body.
-        people: One motion per person on one clock.
-        goals_of: Function of every person's points by name that returns the goals.
-    """
-    part = make_part(body, BODY)
-    assert part is not None
-    columns = [body.joint_names.index(name) - 1 for name in part.chain.joints[1:]]
-    time = torch.from_numpy(people[0].time)
-    laid_out = [_lay_out(body, part.chain, person, columns) for person in people]
-    points = [place_fast(chain, pose).points for chain, _, pose in laid_out]
-    goals = goals_of([chain for chain, _, _ in laid_out], points)
-    sequences = []
-    for row, (chain, capsules, pose) in enumerate(laid_out):
-        own = [goal for goal in goals if goal.person == row]
-        costs = (_stay(chain, points[row], own), *(_draw_to(chain, goal) for goal in own))
-        sequences.append(
-            PersonSequence(
-                problem=Problem(chain=chain, costs=costs, prior=part.prior, active=part.active),
-                start=pose,
-                frame=torch.arange(len(time)),
-                time=time,
-                smoothness=Smoothness(
-                    joint_sigma=_CALM * part.smoothness.joint_sigma,
-                    root_sigma=_CALM * part.smoothness.root_sigma,
-                ),
-                capsules=capsules,
-            )
-        )
-    with one_thread_each(), torch.inference_mode():
-        solved = solve_people(
-            sequences,
-            contact=BodyContact(sigma=_CONTACT_SIGMA, kernel="none"),
-            options=SequenceOptions(iterations=40, tolerance=1e-4),
-        )
-    done = [
-        _put_in(person, solution.pose, columns)
-        for person, solution in zip(people, solved, strict=True)
-    ]
-    return replace(
-        done[0],
-        people=tuple(f"person{row + 1}" for row in range(len(done))),
-        shape=np.concatenate([each.shape for each in done]),
-        T_world_root=np.concatenate([each.T_world_root for each in done]),
-        R_parent_joint=np.concatenate([each.R_parent_joint for each in done]),
-        confidence=np.concatenate([each.confidence for each in done]),
-    )
+def _line(row: int, frames: int) -> Float[np.ndarray, "T"]:
+    """Return the direction from one of two people to the other, radians."""
+    return 1.5 * np.linspace(0, 1, frames) + (0.0 if row == 0 else np.pi)
 
 
-def _lay_out(body: Body, chain: Chain, person: BodyMotion, columns: list[int]):
-    shape = torch.from_numpy(person.shape[0].astype(np.float32))
-    wide, capsules = add_capsules(body, chain, shape=shape)
-    turns = np.concatenate(
-        [person.T_world_root[0, :, None, :4], person.R_parent_joint[0][:, columns]], 1
-    )
-    pose = Pose(
-        quaternion_to_matrix(torch.from_numpy(turns.astype(np.float32))),
-        torch.from_numpy(person.T_world_root[0, :, 4:].astype(np.float32).copy()),
-        shape.expand(len(turns), -1),
-    )
-    return wide, capsules, pose
-
-
-def _stay(chain: Chain, points: Float[Tensor, "T K 3"], own: list[Goal]) -> PointAnchor:
-    weight = torch.full_like(points, 1 / _BODY_SIGMA)
-    for goal in own:
-        side = goal.point.split("_")[0]
-        loose = [
-            row
-            for row, name in enumerate(chain.points)
-            if name.startswith(side) and not name.endswith(("hip", "knee", "ankle", "heel", "toe"))
-        ]
-        share = goal.weight[:, None, None]
-        loosened = (1 - share) / _BODY_SIGMA + share / _ARM_SIGMA
-        weight[:, loose] = torch.minimum(weight[:, loose], loosened)
-    return PointAnchor(point=torch.arange(points.shape[1]), target=points, weight=weight)
-
-
-def _draw_to(chain: Chain, goal: Goal) -> PointAnchor:
-    return PointAnchor(
-        point=torch.tensor([chain.points.index(goal.point)]),
-        target=goal.target[:, None],
-        weight=(goal.weight / _HAND_SIGMA)[:, None, None].expand(-1, 1, 3),
-    )
+def _face_out(row: int, frames: int) -> Float[np.ndarray, "T 3"]:
+    """Return the way out of the middle."""
+    line = _line(row, frames)
+    return -np.stack([np.cos(line), np.sin(line), np.zeros(frames)], -1)
 
 
 def _hold_hands(chains: list[Chain], points: list[Float[Tensor, "T K 3"]]) -> list[Goal]:
@@ -296,11 +195,3 @@ def _smooth(weight: Float[Tensor, "T"], half: int = 8) -> Float[Tensor, "T"]:
     padded = np.pad(weight.numpy(), half, mode="edge")
     kernel = np.hanning(2 * half + 3)[1:-1]
     return torch.from_numpy(np.convolve(padded, kernel / kernel.sum(), "valid").astype(np.float32))
-
-
-def _put_in(person: BodyMotion, pose: Pose, columns: list[int]) -> BodyMotion:
-    turns = matrix_to_quaternion(pose.rotation).numpy()
-    root = np.concatenate([turns[:, 0], pose.translation.numpy()], 1)
-    joints = person.R_parent_joint.copy()
-    joints[0][:, columns] = turns[:, 1:]
-    return replace(person, T_world_root=root[None].astype(np.float32), R_parent_joint=joints)

@@ -2,7 +2,7 @@
 
 `python -m benchmarks.collision --shared ../shared` prints the table; `--write` keeps it in
 `docs/collision.md`. The truth is real partner dance, and grappling made of two clips, on two
-bodies that were taken out of each other; a ring of cameras sees them with a detector's errors
+bodies without collisions (`_joined`); a ring of cameras sees them with a detector's errors
 (`marey.synthetic.close`). Depth is that of `marey.evaluate.contact.penetration_depth` on the full
 meshes, in every sixth frame in which the fitted bodies enter each other.
 """
@@ -160,8 +160,7 @@ def main(arguments: list[str] | None = None) -> None:
         "| pair | views | motion | error, mm | there, mm | deepest, mm | mean depth, mm | s |",
         "|---|---:|---|---:|---:|---:|---:|---:|",
     ]
-    for name, motion in pairs.items():
-        truth = separate_people(body, motion).motion
+    for name, truth in pairs.items():
         for views in options.views:
             rows, seconds, met = run(body, truth, views)
             for label, row in rows.items():

@@ -14,7 +14,7 @@ from marey.capture.contact.find import find_mesh_contact
 from marey.synthetic import make_cameras
 from marey.synthetic.close import CloseNoise, close_scene, pose_motion
 
-FRAMES = 24
+FRAMES = 16
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +54,15 @@ def test_dancers_hold_hands_and_keep_their_bones(body, shared: Path):
 
 
 @pytest.mark.slow
-def test_grapplers_touch_without_going_through_each_other(body, shared: Path):
+def test_grapplers_touch_without_entering_each_other(body, shared: Path):
     clips = ("135_06-martialArts.amc.gz", "131_04-dance.amc.gz")
     motion = read_grappling(shared, body, clips, frames=FRAMES, step=4)
     assert find_mesh_contact(body, motion).touching.all()
     quiet = CloseNoise(sigma=0.0, swap=0.0, misses=False)
     scene = close_scene(body, motion, make_cameras(1), noise=quiet)
     deepest, mean = deepest_mm(scene, motion)
-    assert deepest < 60 and mean < 30
+    # Taken out of each other as skins, but for what hands leave.
+    assert deepest < 12 and mean < 3
     # Moved into each other they are deeper, so the measure can tell.
     inside = motion.T_world_root.copy()
     inside[1, :, 4:6] = inside[0, :, 4:6]
