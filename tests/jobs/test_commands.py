@@ -10,7 +10,7 @@ import pytest
 from marey.cli.talk import Output
 from marey.core import Take
 from marey.io.take import write_take
-from marey.jobs import commands, solve_into
+from marey.jobs import solve_into, solving
 from marey.jobs.export_stage import NOTHING, Exported
 from marey.jobs.options import SolveOptions
 from tests.fixtures.golden_take import TIME, make_anna
@@ -32,7 +32,7 @@ def tell(monkeypatch, capsys, *, solved: bool, exported: Exported, as_json: bool
         path=Path("one.take"), people=("01",), run=RUN, solved=solved, exported=exported
     )
     monkeypatch.setattr(solve_into, "solve_into", lambda *args, **rest: done)
-    commands.solve_video(
+    solving.solve_video(
         Path("video.mp4"),
         Path("one.take"),
         exports=[],

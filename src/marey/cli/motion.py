@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import tyro
 
 from marey.cli.talk import Output
-from marey.jobs import commands
 from marey.jobs.options import SolveOptions
 from marey.jobs.refine_commands import refine_take
 from marey.jobs.solve_commands import SolveTask, solve
+from marey.jobs.solving import solve_demo
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,4 +100,4 @@ class Demo:
 
     def run(self) -> None:
         """Run the command."""
-        commands.solve_demo(self.output, talk=self.talk)
+        solve_demo(self.output, talk=self.talk)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from marey.core.errors import InputError
 from marey.core.files import atomic_path, refuse_existing
 from marey.core.progress import Progress
-from marey.jobs.commands import Talk
 from marey.jobs.reporting import print_json, report
+from marey.jobs.talk import Talk
 from marey.jobs.workspace import open_workspace
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from marey.jobs.dataset_layouts import Layout
 from marey.jobs.reporting import print_json, report
 
 if TYPE_CHECKING:
-    from marey.jobs.commands import Talk
+    from marey.jobs.talk import Talk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,8 +26,10 @@ class SolveOptions:
         detect_every: Frames between two runs of the person detector, at least 1.
         min_height: Smallest person to follow, px.
         far_people: Whether to look for small, far people in tiles of the frame (slower).
-        contact: Whether keypoints are given to people anew where people touch (several cameras).
-        collision: Whether bodies that were fitted into each other are taken apart.
+        contact: Keypoints are given to people anew where people touch; --no-contact leaves them
+            with whom each camera gave them to (several cameras, docs/close-contact.md).
+        collision: Bodies that were fitted into each other are taken apart; --no-collision leaves
+            them as they are (docs/collision.md).
         self_collision: Whether a body's own limbs are kept out of each other too.
         refine: How to refine the fitted motion (`docs/refine.md`).
         override: A .toml of keypoints whose confidence you force by hand, see docs/overrides.md

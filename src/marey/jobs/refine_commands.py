@@ -5,9 +5,9 @@ from pathlib import Path
 
 from marey.core.errors import InputError
 from marey.core.files import refuse_existing
-from marey.jobs.commands import Talk
 from marey.jobs.refine_notes import describe_refined
 from marey.jobs.reporting import print_json, report
+from marey.jobs.talk import Talk
 
 
 def refine_take(source: Path, output: Path | None, *, method: str, talk: Talk) -> None:

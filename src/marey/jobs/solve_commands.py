@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from marey.core.errors import InputError
-from marey.jobs.commands import (
-    Talk,
+from marey.jobs.keypoint_networks import choose_network, name_network
+from marey.jobs.options import SolveOptions
+from marey.jobs.readers import KeypointHints
+from marey.jobs.solving import (
     solve_from_keypoint_views,
     solve_from_keypoints,
     solve_many_videos,
     solve_video,
 )
-from marey.jobs.keypoint_networks import choose_network, name_network
-from marey.jobs.options import SolveOptions
-from marey.jobs.readers import KeypointHints
+from marey.jobs.talk import Talk
 from marey.jobs.views_commands import ManyVideos
 
 
