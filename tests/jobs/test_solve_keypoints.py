@@ -13,7 +13,7 @@ from marey.core import Clip, Person, Take, load_skeleton
 from marey.core.errors import InputError, NothingFoundError
 from marey.evaluate import pa_mpjpe
 from marey.io._whole_body import convert_points
-from marey.jobs.export import points_in_space
+from marey.jobs.export_doors import points_in_space
 from marey.jobs.info.recognize import describe_file
 from marey.jobs.options import SolveOptions
 from marey.jobs.report import write_report
