@@ -14,7 +14,8 @@ LEFT, RIGHT, MIDLINE = (255, 150, 60), (70, 190, 255), (245, 245, 245)
 
 def person_colors(num_people: int) -> Float[np.ndarray, "N 3"]:
     """Return the colours by which people are told apart, the same as in exported files."""
-    return np.array([PERSON_COLORS[row % len(PERSON_COLORS)] for row in range(num_people)])
+    colors = [PERSON_COLORS[row % len(PERSON_COLORS)] for row in range(num_people)]
+    return np.array(colors, np.float64).reshape(-1, 3)
 
 
 def to_rgb8(color: Float[np.ndarray, "3"] | Sequence[float]) -> tuple[int, int, int]:
