@@ -205,7 +205,15 @@ def test_a_person_with_a_foreign_name_is_met_in_the_end_and_the_run_can_finish(t
 
 
 @pytest.mark.parametrize(
-    "names", [("a.glb", "a.glb"), ("a.glb", "./a.glb"), ("a.glb", "A.GLB"), ("a_1.bvh", "a.bvh")]
+    "names",
+    [
+        ("a.glb", "a.glb"),
+        ("a.glb", "./a.glb"),
+        ("a.glb", "A.GLB"),
+        ("a_1.bvh", "a.bvh"),
+        # Of several cameras a.json becomes a_cam1.json and others.
+        ("a.json", "a_cam1.json"),
+    ],
 )
 def test_one_name_twice_is_refused(tmp_path, monkeypatch, names):
     monkeypatch.chdir(tmp_path)
