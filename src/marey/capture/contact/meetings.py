@@ -125,12 +125,20 @@ class Meetings:
         """Name all pairs who come near at some time."""
         return sorted({pair for found in self.near.values() for pair in found})
 
-    def depths(self, pair: Pair) -> Depths:
-        """Return how deep a pair is in each other, over the clip."""
-        found = [self.near[n][pair] for n in sorted(self.near) if pair in self.near[n]]
+    def depths(self, pair: Pair, window: slice | None = None) -> Depths:
+        """Return how deep a pair is in each other, over the clip or a part of it.
+
+        Args:
+            pair: Who.
+            window: Frames; windows that they lie in are given as wholes.
+        """
+        numbers = sorted(self.near)
+        if window is not None:
+            numbers = range(window.start // WINDOW, (window.stop - 1) // WINDOW + 1)
+        found = [self.near[n][pair] for n in numbers if pair in self.near.get(n, ())]
         return Depths(
-            np.concatenate([each.frame for each in found]),
-            np.concatenate([each.depth for each in found]),
+            np.concatenate([np.zeros(0, np.int64), *(each.frame for each in found)]),
+            np.concatenate([np.zeros(0), *(each.depth for each in found)]),
         )
 
     def pelvis(self, number: int, frames: Int[np.ndarray, "M"]) -> Float[np.ndarray, "M 3"]:

@@ -50,7 +50,7 @@ def _solve_one(
     """Take those apart who meet in one piece."""
     window, found = slice(piece.first, piece.stop), {}
     for pair in pairs:
-        depths = meetings.depths(pair)
+        depths = meetings.depths(pair, window)
         inside = (depths.frame >= window.start) & (depths.frame < window.stop)
         if inside.any():
             found[pair] = (depths.frame[inside] - window.start, depths.depth[inside])
