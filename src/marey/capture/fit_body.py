@@ -54,6 +54,8 @@ class FitOptions:
     ahead: int = 30
     max_gap: float = 0.5
     """Longest gap to bridge, s."""
+    hold_feet: bool = True
+    """Whether feet that rest are held where they stand (`plant`)."""
 
 
 def solve_body(
@@ -114,7 +116,9 @@ def solve_body(
         )
 
     solve_in_sequence()
-    anchor = plant_feet(chain, poses, observation, time, scratch=scratch)
+    if options.hold_feet:
+        weight = observation.image_weight
+        anchor = plant_feet(chain, poses, weight, time, scratch=scratch)
     if anchor is None:
         advance(int(solved.sum()))
     else:

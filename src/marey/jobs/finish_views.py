@@ -27,7 +27,7 @@ from marey.jobs.overriding import choose_overrides
 from marey.jobs.solve import name_body, refine_solved, settle_options
 from marey.jobs.stages import describe_collision, describe_refine
 
-_REVISION = 2
+_REVISION = 3
 
 Note = Callable[[str], None]
 Look = Callable[[Sequence[Seen], Cameras, Keypoints2D], Keypoints2D]

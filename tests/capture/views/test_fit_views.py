@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from marey.body import Body, load_body
+from marey.capture.fit_body import FitOptions
 from marey.capture.views.fit_views import fit_views, guess_poses
 from marey.capture.views.triangulate import triangulate_keypoints
-from marey.core import BodyMotion
+from marey.core import BodyMotion, load_skeleton
 from marey.fit.chain import Pose
 from marey.synthetic import PERFECT, SyntheticScene, make_cameras, synthetic_scene
 from tests.capture.rings import person_of
@@ -135,3 +136,41 @@ def test_points_of_a_hidden_trunk_still_say_where_a_body_is(body: Body, scene: S
     assert fit is not None
     off = np.linalg.norm(_joints(body, fit.motion) - _joints(body, scene.motion), axis=-1)
     assert off.mean() < 0.04
+
+
+def test_feet_that_stand_are_held_and_nothing_else_moves(body: Body):
+    scene = synthetic_scene(body, "wave", num_frames=40, cameras=make_cameras(4), seed=4)
+    found = triangulate_keypoints(scene.keypoints2d, scene.cameras)
+    sole = ("left_heel", "left_big_toe", "right_heel", "right_big_toe")
+    truth = _joints(body, scene.motion)
+    speed, error = [], []
+    for held in (False, True):
+        fit = fit_views(
+            body,
+            person_of(scene.keypoints2d, found),
+            scene.cameras,
+            options=FitOptions(hold_feet=held),
+        )
+        assert fit is not None
+        feet = _points(body, fit.motion, sole)
+        speed.append(np.linalg.norm(np.diff(feet, axis=0), axis=-1).mean() * 30)
+        error.append(np.linalg.norm(_joints(body, fit.motion) - truth, axis=-1).mean())
+    assert speed[1] < 0.6 * speed[0]
+    assert error[1] < error[0]
+
+
+def test_feet_without_keypoints_stand_where_their_ankles_do(body: Body):
+    scene = synthetic_scene(body, "wave", num_frames=30, cameras=make_cameras(4), seed=4)
+    coco, seen = load_skeleton("coco-17"), scene.keypoints2d
+    few = replace(
+        seen,
+        skeleton=coco,
+        position=seen.position[..., :17, :],
+        confidence=seen.confidence[..., :17],
+    )
+    found = triangulate_keypoints(few, scene.cameras)
+    fit = fit_views(body, person_of(few, found), scene.cameras)
+    assert fit is not None
+    assert fit.residual.shape == (30, 17)
+    toes = _points(body, fit.motion, ("left_big_toe", "right_big_toe"))
+    assert np.linalg.norm(np.diff(toes, axis=0), axis=-1).mean() * 30 < 0.08

@@ -7,8 +7,9 @@ The three stages of Harmony4D's mesh fit (supplement, Table 1; collisions apart)
    their points. A regressor's estimate can take the place of this guess (`first`).
 2. One shape: the lengths of limbs, which no pose changes, then shape and poses of a sample of
    frames together (Schur complement).
-3. All poses: every frame on its own, then the sequence with an acceleration prior; wrists and
-   fingers afterwards with the body held, where the keypoints have hands.
+3. All poses: every frame on its own, then the sequence with an acceleration prior, and again with
+   feet held that rest in it (`capture/plant.py`); wrists and fingers afterwards with the body held,
+   where the keypoints have hands.
 
 Measurements are the image points of all views under their own sigmas, which contain the rays of
 points that one view alone sees, and the triangulated, refined points, which know where a point is
@@ -25,6 +26,7 @@ from torch import Tensor
 
 from marey.body import Body
 from marey.capture.fit_body import FitOptions
+from marey.capture.plant import FOOT_POINTS, Stance, plant_feet
 from marey.capture.spans import bridge_gaps
 from marey.capture.views.hands_in_views import SolvedHands, solve_hands_in_views
 from marey.capture.views.view_data import ViewData, ViewsOfPerson, lay_out
@@ -32,12 +34,13 @@ from marey.core import BodyMotion, Cameras
 from marey.core.scratch import Scratch
 from marey.fit.chain import Chain, Pose, exp_so3
 from marey.fit.chains import body_chain, cut_chain
+from marey.fit.costs import PointAnchor
 from marey.fit.frames import LmOptions, solve_frames, solve_shared_shape
 from marey.fit.initial import initial_pose, procrustes_rotation
 from marey.fit.learned_prior import load_learned_prior
 from marey.fit.limb_costs import make_limb_shape
 from marey.fit.limits import rotation_prior
-from marey.fit.problem import Problem, pose_columns
+from marey.fit.problem import PointCost, Problem, pose_columns
 from marey.fit.sequence import Smoothness
 from marey.fit.tree import place_fast
 from marey.fit.windows import WindowOptions, allocate_poses, solve_single, solve_windows
@@ -54,6 +57,9 @@ _BRIDGED_CONFIDENCE = 0.1
 _LIMBS = ("knee", "ankle", "elbow", "wrist")
 """Lower joints of the limbs whose length no pose changes."""
 _LIMB_SIGMA_M = 0.01
+_PLANTED_SIGMA_M = 0.005
+_UPRIGHT = 0.7
+"""Least mean of how far a person's own up points along the world's; below it, up is not known."""
 _SHAPE_FRAMES = 48
 _INDEPENDENT_FRAMES = 3.0
 """What a detector calls a hip is not where a rig's hip turns, in every frame and view alike: many
@@ -99,8 +105,8 @@ def fit_views(
     """
     options = options or FitOptions()
     whole = body_chain(body)
-    seen = tuple(name for name in whole.points if name in person.skeleton.keypoints)
-    chain = cut_chain(body, whole.joints, seen)
+    wanted = {*person.skeleton.keypoints, *FOOT_POINTS}
+    chain = cut_chain(body, whole.joints, tuple(name for name in whole.points if name in wanted))
     data = lay_out(chain, person, cameras)
     observed = _observe_core(chain, data)
     if not observed.any():
@@ -163,9 +169,24 @@ def _solve(
     first: FirstPoses,
 ) -> Pose:
     prior, active = load_learned_prior(chain.joints), pose_columns(chain)
+    anchor: PointAnchor | None = None
 
     def problem_of(frames: Tensor | slice) -> Problem:
-        return Problem(chain=chain, costs=data.costs(frames), prior=prior, active=active)
+        costs: tuple[PointCost, ...] = data.costs(frames)
+        if anchor is not None:
+            held = replace(anchor, target=anchor.target[frames], weight=anchor.weight[frames])
+            costs = (*costs, held)
+        return Problem(chain=chain, costs=costs, prior=prior, active=active)
+
+    def solve_in_sequence() -> None:
+        solve_windows(
+            problem_of,
+            poses,
+            time,
+            solved=solved,
+            smoothness=_smoothness(chain, options),
+            options=WindowOptions(size=options.window, ahead=options.ahead),
+        )
 
     guess = first(chain, data.points)
     shape = _find_shape(problem_of, guess, data, observed)
@@ -173,15 +194,35 @@ def _solve(
     poses.rotation[:], poses.translation[:] = guess.rotation, guess.translation
     solve_single(problem_of, poses, observed)
     _start_gaps(poses, observed, solved)
-    solve_windows(
-        problem_of,
-        poses,
-        time,
-        solved=solved,
-        smoothness=_smoothness(chain, options),
-        options=WindowOptions(size=options.window, ahead=options.ahead),
-    )
+    solve_in_sequence()
+    if options.hold_feet:
+        level = _stands(poses, solved)
+        stance = Stance(in_space=True, level=level, sigma=_PLANTED_SIGMA_M)
+        anchor = plant_feet(chain, poses, _seen_feet(chain, data), time, stance=stance)
+        if anchor is not None:
+            solve_in_sequence()
     return poses
+
+
+def _stands(poses: Pose, solved: Bool[np.ndarray, "T"]) -> bool:
+    """Tell whether the body's own up, +Y, is the world's +Z on average."""
+    up = poses.rotation[torch.from_numpy(solved), 0, 2, 1]
+    return bool(len(up)) and float(up.mean()) > _UPRIGHT
+
+
+def _seen_feet(chain: Chain, data: ViewData) -> Float[Tensor, "T K"]:
+    """Return the weight of each point in the view that is surest of it.
+
+    A foot without keypoints of its own stands where its ankle does.
+    """
+    weight = data.image_weight.amax(1)
+    for name in FOOT_POINTS:
+        ankle = f"{name.split('_')[0]}_ankle"
+        if name in chain.points and ankle in chain.points:
+            own, above = chain.points.index(name), chain.points.index(ankle)
+            if not weight[:, own].any():
+                weight[:, own] = weight[:, above]
+    return weight
 
 
 def _find_shape(
@@ -288,7 +329,9 @@ def _to_motion(  # noqa: PLR0913, PLR0917
 
 def _measure(chain: Chain, poses: Pose, person: ViewsOfPerson) -> Float[np.ndarray, "T K"]:
     residual = np.full(person.points.shape[:2], np.nan)
-    columns = [person.skeleton.index(name) for name in chain.points]
-    placed = place_fast(chain, poses).points.numpy()
+    names = person.skeleton.keypoints
+    both = [row for row, name in enumerate(chain.points) if name in names]
+    columns = [names.index(chain.points[row]) for row in both]
+    placed = place_fast(chain, poses).points[:, both].numpy()
     residual[:, columns] = np.linalg.norm(placed - person.points[:, columns], axis=-1)
     return residual

@@ -64,13 +64,19 @@ class ViewData:
 
 
 def lay_out(chain: Chain, person: ViewsOfPerson, cameras: Cameras) -> ViewData:
-    """Bring a person's measurements into the order of a chain's points, which all are known."""
-    columns = [person.skeleton.index(name) for name in chain.points]
+    """Bring a person's measurements into the order of a chain's points.
+
+    Points that are no keypoints are missing everywhere.
+    """
+    names = person.skeleton.keypoints
+    columns = [names.index(name) if name in names else 0 for name in chain.points]
+    measured = np.array([name in names for name in chain.points])
     image = np.moveaxis(person.image[:, :, columns], 0, 1)
     sigma = np.moveaxis(person.image_sigma[:, :, columns], 0, 1)
-    counts = np.moveaxis(person.counts[:, :, columns], 0, 1) & np.isfinite(image).all(-1)
+    counts = np.moveaxis(person.counts[:, :, columns], 0, 1) & np.isfinite(image).all(-1) & measured
     weight = np.where(counts, 1 / np.maximum(np.nan_to_num(sigma, nan=np.inf), _MIN_PIXEL_SIGMA), 0)
-    points, spread = person.points[:, columns], person.point_sigma[:, columns]
+    points = np.where(measured[:, None], person.points[:, columns], np.nan)
+    spread = person.point_sigma[:, columns]
     known = np.isfinite(points).all(-1)
     # Image points say it better where there are any; the point stands in for them elsewhere.
     believed = np.maximum(np.nan_to_num(spread, nan=_FILLED_SIGMA_M), _MIN_POINT_SIGMA_M)
