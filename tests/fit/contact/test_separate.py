@@ -113,15 +113,58 @@ def test_three_in_a_heap_and_one_absent(light):
     root[3], confidence[3] = np.nan, 0.0
     root[0, 2], confidence[0, 2] = np.nan, 0.0
     motion = replace(motion, T_world_root=root, confidence=confidence)
-    done = separate_people(light, motion, options=QUICK)
+    done = separate_people(light, motion, options=replace(QUICK, again=1))
     assert {tuple(pair) for pair in done.pairs} == {(0, 1), (0, 2), (1, 2)}
     known = confidence > 0
     assert np.isfinite(done.motion.T_world_root[known]).all()
     assert np.isnan(done.motion.T_world_root[~known]).all()
     assert done.after.sum() < 0.5 * done.before.sum()
+    # Who is still in somebody has half the confidence.
+    left = np.zeros_like(known)
+    for pair, depth in zip(done.pairs, done.after, strict=True):
+        left[pair] |= depth > QUICK.stuck
+    np.testing.assert_array_equal(done.motion.confidence, np.where(left, 0.5, 1.0) * confidence)
     # Nobody is thrown away: what the fit says still counts.
     away = np.linalg.norm((done.motion.T_world_root - root)[..., 4:], axis=-1)
     assert np.nanmax(away) < 0.4
+
+
+def test_one_person_fitted_twice_is_marked_and_not_torn_apart(light):
+    """Identical bodies in one place: no skin is in the other, and nobody knows who is whose."""
+    motion = stand(light, [(0, 0), (0.01, 0), (2.0, 0)], frames=3, arms=1.3)
+    done = separate_people(light, motion, options=QUICK)
+    assert done.unsure.tolist() == [[True] * 3, [True] * 3, [False] * 3]
+    assert done.motion.confidence[:, 0].tolist() == [0.5, 0.5, 1.0]
+    away = np.linalg.norm((done.motion.T_world_root - motion.T_world_root)[..., 4:], axis=-1)
+    assert away.max() < 0.1
+
+
+def test_what_stays_deep_is_marked(light):
+    """Held hard by planted feet, two in one another do not get out, and it is said."""
+    motion = stand(light, [(0.0, -0.05), (0.0, 0.05)], turned=(1,), frames=1, arms=1.3)
+    firm = replace(QUICK, point_sigma=1e-5, joint_sigma=1e-5, rounds=2, again=1)
+    done = separate_people(light, motion, options=firm)
+    assert done.after.min() > firm.stuck
+    assert done.unsure.all()
+    assert done.motion.confidence.max() == 0.5
+    free = separate_people(light, motion, options=QUICK)
+    assert not free.unsure.any()
+    assert np.array_equal(free.motion.confidence, motion.confidence)
+
+
+def test_arms_that_went_through_each_other_come_back_to_their_side(light):
+    """One arm held out, another one that hangs across it and swings half through it and back."""
+    motion = stand(light, [(0.0, 0.0), (1.0, 0.0)], frames=5, arms=0.0)
+    pose, root = motion.R_parent_joint.copy(), motion.T_world_root.copy()
+    pose[1, :, light.rig.index("right_shoulder")] = np.cos(0.5), 0, 0, np.sin(0.5)
+    root[1, :, 5:] = np.stack([[-0.08, -0.03, 0.0, -0.03, -0.08], [1.25] * 5], 1)
+    motion = replace(motion, R_parent_joint=pose, T_world_root=root)
+    done, once = (
+        separate_people(light, motion, options=replace(QUICK, again=again)) for again in (3, 0)
+    )
+    assert once.after.max() > 0.01  # Skins alone push against each other.
+    assert done.before.max() > 0.02
+    assert done.after.max() < 0.003
 
 
 def test_limbs_leave_their_own_body_where_that_is_wanted(light):

@@ -180,10 +180,11 @@ def _cut(motion: BodyMotion, row: int, person: Person, separated: Separated | No
     span = slice(person.start, person.stop)
     touch = motion.touch
     own = None if touch is None else touch.of_person(row, start=span.start, stop=span.stop)
-    if separated is None or not separated.changed[row].any():
+    if separated is None or not (separated.changed[row] | separated.unsure[row]).any():
         return replace(person.motion, touch=own)
     return replace(
         person.motion,
+        confidence=motion.confidence[row : row + 1, span],
         T_world_root=motion.T_world_root[row : row + 1, span],
         R_parent_joint=motion.R_parent_joint[row : row + 1, span],
         touch=own,

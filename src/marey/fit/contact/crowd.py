@@ -32,6 +32,8 @@ _CAPSULE_GAP_M = 0.12
 """Bodies whose capsules are farther apart than this do not touch."""
 _STILL = 1e-9
 """Less is rounding."""
+_ONE_PLACE_M = 0.05
+"""Bodies whose points are nearer than this on average are one person twice."""
 _NEVER_NEAR_M = 3.0
 """Between two pelvises."""
 
@@ -159,6 +161,23 @@ class Crowd:
             within=_CAPSULE_GAP_M,
         )
         return both[np.unique(met.problem.numpy())]
+
+    def find_coincident(self) -> Bool[np.ndarray, "N T"]:
+        """Say who is in the same place and pose as somebody else, as one person fitted twice is.
+
+        Skins that coincide are in each other nowhere, so no depth tells.
+        """
+        found = np.zeros_like(self.solved)
+        for a, b in combinations(range(len(self.solved)), 2):
+            both = np.flatnonzero(self.solved[a] & self.solved[b])
+            apart = self.poses[a].translation[both] - self.poses[b].translation[both]
+            both = both[(apart.norm(dim=-1) < _ONE_PLACE_M).numpy()]
+            if len(both):
+                one, two = self.place(a, both).points, self.place(b, both).points
+                same = (one - two).norm(dim=-1).mean(-1) < _ONE_PLACE_M
+                twice = both[same.numpy()]
+                found[a, twice] = found[b, twice] = True
+        return found
 
     def find(
         self, a: int, b: int, frames: Int[np.ndarray, "M"], poses: tuple[Pose, Pose], within: float

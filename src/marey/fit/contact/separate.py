@@ -11,7 +11,7 @@ is touched, not even by rounding.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -46,6 +46,8 @@ class Separated:
     after: Float[np.ndarray, "P T"]
     changed: Bool[np.ndarray, "N T"]
     """Poses that are not as they came."""
+    unsure: Bool[np.ndarray, "N T"]
+    """Poses with half the confidence: still deep in somebody, or in the same place as somebody."""
 
 
 def separate_people(
@@ -99,14 +101,27 @@ def separate_people(
                 solve_piece(crowd, pairs, piece, workers)
             progress("collisions", number + 1, len(stretches))
         after = [crowd.measure(*pair, within=0.0) for pair in pairs]
+        unsure = crowd.find_coincident()
+    for (a, b), depth in zip(pairs, after, strict=True):
+        unsure[[a, b]] |= depth > options.stuck
     blank = np.zeros((0, len(motion.time)))
     return Separated(
-        motion=crowd.motion(),
+        motion=_doubt(crowd.motion(), unsure),
         pairs=np.array(pairs, np.int64).reshape(-1, 2),
         before=np.maximum([depths[pair] for pair in pairs], 0.0) if pairs else blank,
         after=np.maximum(after, 0.0) if pairs else blank,
         changed=crowd.changed,
+        unsure=unsure,
     )
+
+
+def _doubt(motion: BodyMotion, unsure: Bool[np.ndarray, "N T"]) -> BodyMotion:
+    """Halve the confidence of some poses."""
+    if not unsure.any():
+        return motion
+    confidence = motion.confidence.copy()
+    confidence[unsure] *= 0.5
+    return replace(motion, confidence=confidence)
 
 
 def solve_piece(crowd: Crowd, pairs: Sequence[Pair], piece: Piece, workers: int) -> None:
