@@ -9,7 +9,7 @@ space are skipped, and none are written.
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,36 +27,12 @@ from marey.io._camera_parts import (
     list_cameras,
     to_numbers,
 )
+from marey.io._colmap_binary import pack_images, pack_lenses, read_images_binary, read_lenses_binary
+from marey.io._colmap_model import ColmapImage, ColmapLens
+from marey.io._colmap_text import format_images, format_lenses, read_images, read_lenses
 from marey.io._npz import read_npy
 
 MAX_BYTES = 500_000_000
-MAX_IMAGES = 1_000_000
-MODELS = {
-    "SIMPLE_PINHOLE": (0, 3),
-    "PINHOLE": (1, 4),
-    "SIMPLE_RADIAL": (2, 4),
-    "RADIAL": (3, 5),
-    "OPENCV": (4, 8),
-    "OPENCV_FISHEYE": (5, 8),
-    "FULL_OPENCV": (6, 12),
-}
-"""COLMAP's number and how many parameters each model has."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Lens:
-    model: str
-    size: tuple[int, int]
-    parameters: Float[np.ndarray, "P"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Image:
-    """One image of a model."""
-
-    name: str
-    lens: int
-    pose: Float[np.ndarray, "7"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +40,8 @@ class Model:
     """A model's files, with its own numbers and axes."""
 
     path: Path
-    lenses: Mapping[int, _Lens]
-    images: tuple[_Image, ...]
+    lenses: Mapping[int, ColmapLens]
+    images: tuple[ColmapImage, ...]
     similarity: Float[np.ndarray, "4 4"]
     """From the metric world to the model's."""
 
@@ -81,13 +57,13 @@ def read_colmap(folder: str | Path) -> Cameras:
         FormatError: If it is damaged, or of a lens that is not known here.
     """
     model = read_model(folder)
-    chosen: dict[str, _Image] = {}
+    chosen: dict[str, ColmapImage] = {}
     for image in sorted(model.images, key=lambda image: image.name):
-        chosen.setdefault(_name_camera(image.name), image)
+        chosen.setdefault(name_camera(image.name), image)
     return collect_cameras(
         model.path,
         [
-            lambda n=name, i=image: _to_camera(n, i, model.lenses[i.lens], model.similarity)
+            lambda n=name, i=image: to_camera(n, i, model.lenses[i.lens], model.similarity)
             for name, image in sorted(chosen.items())
         ],
     )
@@ -107,15 +83,15 @@ def read_model(folder: str | Path) -> Model:
     try:
         if any(file.stat().st_size > MAX_BYTES for file in files):
             raise FormatError(f"{folder} holds a model of more than {MAX_BYTES / 1e6:.0f} MB")
-        lenses = _read_lenses_binary(files[0]) if binary else _read_lenses(files[0])
-        images = list(_read_images_binary(files[1]) if binary else _read_images(files[1]))
+        lenses = read_lenses_binary(files[0]) if binary else read_lenses(files[0])
+        images = list(read_images_binary(files[1]) if binary else read_images(files[1]))
     except OSError as error:
         raise InputError(f"{folder} holds no COLMAP model: {error.strerror}") from error
     except (ValueError, IndexError, KeyError, OverflowError, struct.error) as error:
         if isinstance(error, InputError):
             raise
         raise FormatError(f"{folder} is not a sound COLMAP model: {error}") from error
-    return Model(files[0], lenses, tuple(images), _read_similarity(folder / "scale.npy"))
+    return Model(files[0], lenses, tuple(images), read_scale(folder / "scale.npy"))
 
 
 def write_colmap(
@@ -145,32 +121,32 @@ def write_colmap(
     lenses, images = [], []
     for row, name in enumerate(cameras.names):
         moments = _find_moments(cameras, row)
-        lenses.append(_from_camera(_at_moment(cameras, row, moments[0]), similarity)[0])
+        lenses.append(from_camera(_at_moment(cameras, row, moments[0]), similarity)[0])
         for moment in moments:
-            pose = _from_camera(_at_moment(cameras, row, moment), similarity)[1]
+            pose = from_camera(_at_moment(cameras, row, moment), similarity)[1]
             number = moment + 1 if frames is None else int(frames[moment])
-            images.append(_Image(f"{name}/{number:05d}.jpg", row + 1, pose))
+            images.append(ColmapImage(f"{name}/{number:05d}.jpg", row + 1, pose))
     with atomic_folder(folder, overwrite=overwrite) as place:
         if binary:
-            (place / "cameras.bin").write_bytes(_pack_lenses(lenses))
-            (place / "images.bin").write_bytes(_pack_images(images))
+            (place / "cameras.bin").write_bytes(pack_lenses(lenses))
+            (place / "images.bin").write_bytes(pack_images(images))
             (place / "points3D.bin").write_bytes(struct.pack("<Q", 0))
         else:
-            (place / "cameras.txt").write_text(_format_lenses(lenses), encoding="utf-8")
-            (place / "images.txt").write_text(_format_images(images), encoding="utf-8")
+            (place / "cameras.txt").write_text(format_lenses(lenses), encoding="utf-8")
+            (place / "images.txt").write_text(format_images(images), encoding="utf-8")
             (place / "points3D.txt").write_text("# none\n", encoding="utf-8")
         if similarity is not None:
             np.save(place / "scale.npy", similarity)
 
 
-def _name_camera(image: str) -> str:
+def name_camera(image: str) -> str:
     """Return the name of the camera that took an image."""
     parts = image.replace("\\", "/").split("/")
     return parts[0] if len(parts) > 1 else Path(parts[0]).stem
 
 
-def _to_camera(
-    name: str, image: _Image, lens: _Lens, similarity: Float[np.ndarray, "4 4"]
+def to_camera(
+    name: str, image: ColmapImage, lens: ColmapLens, similarity: Float[np.ndarray, "4 4"]
 ) -> OneCamera:
     """Return an image as a camera in the metric world.
 
@@ -196,7 +172,7 @@ def _to_camera(
     )
 
 
-def _spread_parameters(lens: _Lens) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "P"]]:
+def _spread_parameters(lens: ColmapLens) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "P"]]:
     values, K = lens.parameters, np.eye(3)
     single = lens.model in ("SIMPLE_PINHOLE", "SIMPLE_RADIAL", "RADIAL")
     focal, rest = (values[[0, 0]], values[1:]) if single else (values[:2], values[2:])
@@ -204,9 +180,15 @@ def _spread_parameters(lens: _Lens) -> tuple[Float[np.ndarray, "3 3"], Float[np.
     return K, np.pad(bends, (0, 4 - len(bends))) if single and len(bends) else bends
 
 
-def _from_camera(
+def from_camera(
     camera: OneCamera, similarity: Float[np.ndarray, "4 4"] | None
-) -> tuple[_Lens, Float[np.ndarray, "7"]]:
+) -> tuple[ColmapLens, Float[np.ndarray, "7"]]:
+    """Return a camera's lens and pose as COLMAP has them.
+
+    Args:
+        camera: In the metric world.
+        similarity: From that world to the model's; None if they are one.
+    """
     K, bends = camera.K, camera.distortion
     model = "OPENCV_FISHEYE" if camera.fisheye else "PINHOLE"
     if camera.fisheye:
@@ -221,7 +203,7 @@ def _from_camera(
         R = R @ (similarity[:3, :3] / scale).T
         t = scale * t - R @ similarity[:3, 3]
     turn = Rotation.from_matrix(R).as_quat(canonical=True, scalar_first=True)
-    return _Lens(model, camera.size, np.array(values)), np.concatenate([turn, t])
+    return ColmapLens(model, camera.size, np.array(values)), np.concatenate([turn, t])
 
 
 def _at_moment(cameras: Cameras, row: int, moment: int) -> OneCamera:
@@ -249,7 +231,12 @@ def _find_moments(cameras: Cameras, row: int) -> list[int]:
     return [int(known[0])] if still else known.tolist()
 
 
-def _read_similarity(path: Path) -> Float[np.ndarray, "4 4"]:
+def read_scale(path: Path) -> Float[np.ndarray, "4 4"]:
+    """Return the similarity from the metric world to a model's; none if there is no file.
+
+    Raises:
+        FormatError: If it is no similarity.
+    """
     if not path.is_file():
         return np.eye(4)
     matrix = np.asarray(read_npy(path))
@@ -260,94 +247,3 @@ def _read_similarity(path: Path) -> Float[np.ndarray, "4 4"]:
     if scale <= 0 or not np.allclose(square, scale**2 * np.eye(3), atol=1e-3 * scale**2):
         raise FormatError(f"{path} is no similarity (rotation, one scale above 0, translation)")
     return matrix.astype(np.float64)
-
-
-def _rows(path: Path) -> Iterator[list[str]]:
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for line in lines:
-            if not line.startswith("#"):
-                yield line.split()
-
-
-def _read_lenses(path: Path) -> dict[int, _Lens]:
-    lenses = {}
-    for words in _rows(path):
-        if not words:
-            continue
-        model, count = words[1], _count(words[1])
-        if len(words) != 4 + count:
-            raise ValueError(f"a camera of model {model} has {len(words) - 4} parameters")
-        values = np.array([float(word) for word in words[4:]])
-        lenses[int(words[0])] = _Lens(model, (int(words[2]), int(words[3])), values)
-    return lenses
-
-
-def _count(model: str) -> int:
-    if model not in MODELS:
-        raise ValueError(f"its lens model is {model[:40]}, and known are {', '.join(MODELS)}")
-    return MODELS[model][1]
-
-
-def _read_images(path: Path) -> Iterator[_Image]:
-    """Yield images; every other line lists the points seen, and may be empty."""
-    for number, words in enumerate(_rows(path)):
-        if number % 2 == 0 and words:
-            pose = np.array([float(word) for word in words[1:8]])
-            yield _Image(" ".join(words[9:]), int(words[8]), pose)
-        if number > 2 * MAX_IMAGES:
-            raise ValueError(f"it lists more than {MAX_IMAGES} images")
-
-
-def _read_lenses_binary(path: Path) -> dict[int, _Lens]:
-    data, place, lenses = path.read_bytes(), 8, {}
-    names = {number: name for name, (number, _) in MODELS.items()}
-    for _ in range(struct.unpack_from("<Q", data)[0]):
-        number, kind, width, height = struct.unpack_from("<IiQQ", data, place)
-        model = names.get(kind, f"number {kind}")
-        values = struct.unpack_from(f"<{_count(model)}d", data, place + 24)
-        lenses[number] = _Lens(model, (width, height), np.array(values))
-        place += 24 + 8 * len(values)
-    return lenses
-
-
-def _read_images_binary(path: Path) -> Iterator[_Image]:
-    data, place = path.read_bytes(), 8
-    for _ in range(struct.unpack_from("<Q", data)[0]):
-        _, *pose, lens = struct.unpack_from("<I7dI", data, place)
-        end = data.index(b"\0", place + 64)
-        name = data[place + 64 : end].decode("utf-8", "replace")
-        (points,) = struct.unpack_from("<Q", data, end + 1)
-        place = end + 9 + 24 * points
-        yield _Image(name, lens, np.array(pose))
-
-
-def _format_lenses(lenses: list[_Lens]) -> str:
-    lines = ["# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]"]
-    for number, lens in enumerate(lenses, start=1):
-        values = " ".join(repr(float(value)) for value in lens.parameters)
-        lines.append(f"{number} {lens.model} {lens.size[0]} {lens.size[1]} {values}")
-    return "\n".join(lines) + "\n"
-
-
-def _format_images(images: list[_Image]) -> str:
-    lines = ["# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME", "# POINTS2D[]"]
-    for number, image in enumerate(images, start=1):
-        pose = " ".join(repr(float(value)) for value in image.pose)
-        lines += [f"{number} {pose} {image.lens} {image.name}", ""]
-    return "\n".join(lines) + "\n"
-
-
-def _pack_lenses(lenses: list[_Lens]) -> bytes:
-    parts = [struct.pack("<Q", len(lenses))]
-    for number, lens in enumerate(lenses, start=1):
-        parts.append(struct.pack("<IiQQ", number, MODELS[lens.model][0], *lens.size))
-        parts.append(struct.pack(f"<{len(lens.parameters)}d", *lens.parameters))
-    return b"".join(parts)
-
-
-def _pack_images(images: list[_Image]) -> bytes:
-    parts = [struct.pack("<Q", len(images))]
-    for number, image in enumerate(images, start=1):
-        parts.append(struct.pack("<I7dI", number, *image.pose, image.lens))
-        parts.append(image.name.encode() + b"\0" + struct.pack("<Q", 0))
-    return b"".join(parts)

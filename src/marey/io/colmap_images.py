@@ -16,7 +16,8 @@ from scipy.spatial.transform import Rotation, Slerp
 from marey.core import Cameras
 from marey.core.errors import InputError
 from marey.io._camera_parts import OneCamera, collect_cameras
-from marey.io.calibration_colmap import Model, _Image, _name_camera, _to_camera, read_model
+from marey.io._colmap_model import ColmapImage
+from marey.io.calibration_colmap import Model, name_camera, read_model, to_camera
 
 _NUMBER = re.compile(r"(\d{1,9})(?!.*\d)")
 _STILL_SHARE, _STILL_RAD = 0.02, 0.02
@@ -107,9 +108,9 @@ def read_colmap_images(folder: str | Path) -> ColmapImages:
         FormatError: If it is damaged, or of a lens that is not known here.
     """
     model = read_model(folder)
-    images: dict[str, list[_Image]] = {}
+    images: dict[str, list[ColmapImage]] = {}
     for image in sorted(model.images, key=lambda image: image.name):
-        images.setdefault(_name_camera(image.name), []).append(image)
+        images.setdefault(name_camera(image.name), []).append(image)
     names = sorted(images)
     cameras = collect_cameras(
         model.path, [lambda n=name: _one(n, images[n][0], model) for name in names]
@@ -130,8 +131,8 @@ def read_colmap_images(folder: str | Path) -> ColmapImages:
     )
 
 
-def _one(name: str, image: _Image, model: Model) -> OneCamera:
-    return _to_camera(name, image, model.lenses[image.lens], model.similarity)
+def _one(name: str, image: ColmapImage, model: Model) -> OneCamera:
+    return to_camera(name, image, model.lenses[image.lens], model.similarity)
 
 
 def find_frame(name: str) -> int:

@@ -12,8 +12,8 @@ from scipy.spatial.transform import Rotation
 
 from marey.body import load_body
 from marey.capture.pipeline import Timings
-from marey.capture.rig.calibrate_views import settle_views
 from marey.capture.rig.metric_scale import KnownSize, scale_cameras
+from marey.capture.rig.settle_views import settle_views
 from marey.capture.rig.structure import Structure, find_structure, require_pycolmap
 from marey.core import Cameras, Clip
 from marey.core.errors import InputError, NothingFoundError

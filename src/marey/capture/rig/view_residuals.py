@@ -59,7 +59,7 @@ def compare_lines(
     """Compare by distances from epipolar lines on the plane z = 1."""
     rays = []
     for number, view in enumerate(views):
-        rays.append(find_rays(_select(cameras, number), _points(view)[None])[0][0])
+        rays.append(find_rays(select_camera(cameras, number), _points(view)[None])[0][0])
     extrinsics = make_extrinsics(cameras)[:, 0]
 
     def make(first: int, second: int) -> list[Residual]:
@@ -81,7 +81,8 @@ def compare_lines(
     return make
 
 
-def _select(cameras: Cameras, view: int) -> Cameras:
+def select_camera(cameras: Cameras, view: int) -> Cameras:
+    """Return one of several cameras."""
     own = slice(view, view + 1)
     return replace(
         cameras,

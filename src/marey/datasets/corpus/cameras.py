@@ -21,20 +21,15 @@ from marey.datasets._fields import get_dict, to_array
 from marey.datasets._labels import number_image
 from marey.datasets.corpus.camera_frame import to_matrices
 from marey.io._camera_parts import OneCamera, collect_cameras
+from marey.io._colmap_binary import read_images_binary, read_lenses_binary
+from marey.io._colmap_model import ColmapImage, ColmapLens
+from marey.io._colmap_text import format_images, format_lenses, read_images, read_lenses
 from marey.io.calibration_colmap import (
-    _format_images,
-    _format_lenses,
-    _from_camera,
-    _Image,
-    _Lens,
-    _name_camera,
-    _read_images,
-    _read_images_binary,
-    _read_lenses,
-    _read_lenses_binary,
-    _read_similarity,
-    _to_camera,
+    from_camera,
+    name_camera,
     read_colmap,
+    read_scale,
+    to_camera,
 )
 
 GLASSES = "colmap_from_aria_transforms.pkl"
@@ -74,12 +69,12 @@ def write_workplace(
     for view, name in enumerate(names):
         poses = cameras.T_cam_world[view].astype(np.float64)
         for row, pose in enumerate(poses if moving[view] else poses[:1], start=1):
-            lens, place = _from_camera(_at(cameras, view, pose, name), similarity)
-            images.append(_Image(f"{name}/{row:05d}.jpg", view + 1, place))
+            lens, place = from_camera(_at(cameras, view, pose, name), similarity)
+            images.append(ColmapImage(f"{name}/{row:05d}.jpg", view + 1, place))
             if row == 1:
                 lenses.append(lens)
-    (folder / "cameras.txt").write_text(_format_lenses(lenses), encoding="utf-8")
-    (folder / "images.txt").write_text(_format_images(images), encoding="utf-8")
+    (folder / "cameras.txt").write_text(format_lenses(lenses), encoding="utf-8")
+    (folder / "images.txt").write_text(format_images(images), encoding="utf-8")
     (folder / "points3D.txt").write_text("# none\n", encoding="utf-8")
     np.save(folder / "scale.npy", similarity.astype(np.float64))
 
@@ -119,13 +114,13 @@ def read_workplace(folder: Path, frame: Int[np.ndarray, "T"]) -> Cameras | None:
     read_colmap(folder)  # refuses what is missing, too large or damaged
     similarity = read_similarity(folder)
     end = "bin" if binary else "txt"
-    by_camera: dict[str, dict[int, _Image]] = {}
+    by_camera: dict[str, dict[int, ColmapImage]] = {}
     try:
         source = folder / f"images.{end}"
-        for image in _read_images_binary(source) if binary else _read_images(source):
+        for image in read_images_binary(source) if binary else read_images(source):
             number = number_image(image.name) or 1
-            by_camera.setdefault(_name_camera(image.name), {})[number] = image
-        lenses = (_read_lenses_binary if binary else _read_lenses)(folder / f"cameras.{end}")
+            by_camera.setdefault(name_camera(image.name), {})[number] = image
+        lenses = (read_lenses_binary if binary else read_lenses)(folder / f"cameras.{end}")
         make = _Maker(source, by_camera, lenses, similarity)
         base = make.cameras(list(by_camera), int(frame[0]))
         moving = [name for name in base.names if _moves(by_camera[name])]
@@ -147,9 +142,9 @@ class _Maker:
     """Cameras as they are at one frame."""
 
     source: Path
-    images: Mapping[str, Mapping[int, _Image]]
+    images: Mapping[str, Mapping[int, ColmapImage]]
     """By camera and frame."""
-    lenses: Mapping[int, _Lens]
+    lenses: Mapping[int, ColmapLens]
     similarity: Float[np.ndarray, "4 4"]
 
     def cameras(self, names: Sequence[str], frame: int) -> Cameras:
@@ -158,18 +153,18 @@ class _Maker:
         return collect_cameras(
             self.source,
             [
-                lambda n=name, i=image: _to_camera(n, i, self.lenses[i.lens], self.similarity)
+                lambda n=name, i=image: to_camera(n, i, self.lenses[i.lens], self.similarity)
                 for name, image in chosen.items()
             ],
         )
 
 
-def _moves(seen: Mapping[int, _Image]) -> bool:
+def _moves(seen: Mapping[int, ColmapImage]) -> bool:
     poses = np.stack([image.pose for image in seen.values()])
     return bool((np.ptp(poses, axis=0) > _SAME).any())
 
 
-def _nearest(seen: Mapping[int, _Image], wanted: int) -> int:
+def _nearest(seen: Mapping[int, ColmapImage], wanted: int) -> int:
     return wanted if wanted in seen else min(seen, key=lambda number: abs(number - wanted))
 
 
@@ -181,7 +176,7 @@ def read_similarity(folder: Path) -> Float[np.ndarray, "4 4"]:
     """
     path = folder / GLASSES
     if (folder / "scale.npy").is_file() or not path.is_file():
-        return _read_similarity(folder / "scale.npy")
+        return read_scale(folder / "scale.npy")
     table: dict[str, Any] = get_dict(read_pickle(path), path)
     if not table:
         raise FormatError(f"{path} names no glasses; copy it again")
