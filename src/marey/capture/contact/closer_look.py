@@ -35,8 +35,8 @@ class CloserLook:
     cells: int = 192
     """Of the grid on which predicted bodies are drawn, along the longer side of the people."""
     sharpen: bool = False
-    """Whether drawn masks get the edges of the network's own: nearly twice the time, and on the
-    photographs measured no better (docs/masks.md)."""
+    """Whether drawn masks get the edges of the network's own: nearly twice the time, for up to a
+    millimetre (docs/masks.md)."""
     use: MaskOptions = field(default_factory=MaskOptions)
     workers: int = 2
     """Threads for the network."""
