@@ -9,7 +9,7 @@ from jaxtyping import UInt8
 
 from marey.assets import demo_clip
 from marey.io.video import open_video_writer, probe_clip, read_frames
-from marey.jobs.options import SolveOptions
+from marey.jobs.solve.options import SolveOptions
 
 SHORT_SIDE = 720
 MAX_FRAMES = 120

@@ -27,8 +27,8 @@ from marey.core import BodyMotion, Cameras, Keypoints2D, Keypoints3D, load_skele
 from marey.core.errors import NothingFoundError
 from marey.evaluate import pa_mpjpe
 from marey.fit.threads import side_by_side
-from marey.jobs.options import SolveOptions
-from marey.jobs.solve import solve
+from marey.jobs.solve.options import SolveOptions
+from marey.jobs.solve.video import solve
 from marey.synthetic.noise import DetectorNoise, observe
 
 _MAX_FRAMES = 120

@@ -14,8 +14,8 @@ from marey.capture.conceal import Concealer
 from marey.capture.masks.keypoints import MaskOptions, locate_masked, measure_foreign
 from marey.capture.masks.suppress import Suppression, suppress
 from marey.core import convert_keypoints, load_skeleton
-from marey.io._rle import read_segmentation
 from marey.io.images import read_image
+from marey.io.masks._rle import read_segmentation
 from marey.models.protocols import PersonLandmarks
 from marey.models.wholebody import WholeBodyEstimator
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks._clips import BenchClip
-from marey.jobs.options import SolveOptions
-from marey.jobs.solve_into import solve_into
+from marey.jobs.solve.into import solve_into
+from marey.jobs.solve.options import SolveOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from marey.capture.pipeline import CaptureOptions, fit_people
 from marey.core import BodyMotion, Take
 from marey.core.errors import NothingFoundError
 from marey.evaluate import jitter, mpjpe
-from marey.jobs.solve import solve
+from marey.jobs.solve.video import solve
 from marey.synthetic.noise import PERFECT, DetectorNoise
 from marey.synthetic.scene import synthetic_scene
 

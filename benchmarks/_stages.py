@@ -18,8 +18,8 @@ from marey.capture.followed import TrackOptions
 from marey.capture.pipeline import CaptureOptions, Timings, fit_people, see_people
 from marey.io.take import write_take
 from marey.io.video import probe_clip, read_frames
-from marey.jobs.options import SolveOptions
-from marey.jobs.solve import choose_view
+from marey.jobs.solve.options import SolveOptions
+from marey.jobs.solve.video import choose_view
 from marey.models.blazepose import BlazePoseEstimator
 from marey.models.detector import SsdPersonDetector
 from marey.models.hands import HandEstimator

@@ -20,9 +20,9 @@ from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
 from marey.core import Cameras
-from marey.io.calibration_opencv import read_opencv
-from marey.jobs.calibrate_board import calibrate_by_board
-from marey.jobs.calibrate_sfm import calibrate_by_sfm
+from marey.io.calibration.opencv import read_opencv
+from marey.jobs.calibrate.board import calibrate_by_board
+from marey.jobs.calibrate.structure import calibrate_by_sfm
 
 INNER, SQUARE_M = (9, 6), 0.025
 REACHES = (11, 5)

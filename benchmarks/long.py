@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks._clips import make_clip, repeat_clip
 from benchmarks._peak import Peak, measure_peak
 from marey.assets import demo_clip
-from marey.jobs.options import SolveOptions
+from marey.jobs.solve.options import SolveOptions
 
 _MAX_GROWTH = 1.10
 

@@ -31,7 +31,7 @@ from marey.capture.views.triangulate import TriangulatedKeypoints
 from marey.capture.views.view_data import ViewsOfPerson
 from marey.core import BodyMotion, Cameras, Keypoints2D, Keypoints3D
 from marey.fit.threads import one_thread_each
-from marey.jobs.solve_views import solve_many
+from marey.jobs.solve.views import solve_many
 from marey.synthetic.cameras import project_to_cameras
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "many-cameras.md"

@@ -9,7 +9,7 @@ import pytest
 import marey
 from marey import cli
 from marey.core import Keypoints3D, Person, Take, load_skeleton
-from marey.jobs.export_doors import DOORS
+from marey.jobs.export.doors import DOORS
 from marey.jobs.readers import READERS
 from tests.io.keypoint_takes import make_take
 

@@ -17,7 +17,7 @@ from marey import solve
 from marey.body.trajectories import joint_trajectories
 from marey.capture.refine import RefineSettings, refine_motion
 from marey.evaluate.motion import acceleration_errors, peak_velocity_loss
-from marey.jobs.options import SolveOptions
+from marey.jobs.solve.options import SolveOptions
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 from _truth import read_pose2sim

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from marey.core import Tracks as Tracks
     from marey.core import load_skeleton as load_skeleton
     from marey.core.errors import MareyError as MareyError
-    from marey.jobs.export import export as export
+    from marey.jobs.export.take import export as export
     from marey.jobs.files import read as read
     from marey.jobs.files import write as write
     from marey.jobs.import_take import import_take as import_take
-    from marey.jobs.options import SolveOptions as SolveOptions
-    from marey.jobs.solve import solve as solve
+    from marey.jobs.solve.options import SolveOptions as SolveOptions
+    from marey.jobs.solve.video import solve as solve
 
 __version__ = "0.1.0"
 
@@ -58,12 +58,12 @@ __all__ = [
 
 _ELSEWHERE = {
     "MareyError": "marey.core.errors",
-    "SolveOptions": "marey.jobs.options",
-    "export": "marey.jobs.export",
+    "SolveOptions": "marey.jobs.solve.options",
+    "export": "marey.jobs.export.take",
     "import_take": "marey.jobs.import_take",
     "load_body": "marey.body",
     "read": "marey.jobs.files",
-    "solve": "marey.jobs.solve",
+    "solve": "marey.jobs.solve.video",
     "write": "marey.jobs.files",
 }
 """Modules of the names that are not of `marey.core`."""

@@ -14,8 +14,8 @@ from marey.assets import demo_clip
 from marey.core import Take
 from marey.io.take import read_take
 from marey.io.video import read_frames, write_video
-from marey.jobs import solve_into
 from marey.jobs.report import write_report
+from marey.jobs.solve import into as solve_into
 
 from .stand_ins import SameBox, SamePose
 

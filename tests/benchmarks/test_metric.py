@@ -12,7 +12,7 @@ from benchmarks import accuracy, run
 from marey.assets import demo_clip
 from marey.io.take import read_take
 from marey.io.video import read_frames, write_video
-from marey.jobs.options import SolveOptions
+from marey.jobs.solve.options import SolveOptions
 
 
 def make_metric(value: float, *, direction="higher", absolute=True) -> Metric:

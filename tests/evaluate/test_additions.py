@@ -12,8 +12,8 @@ from marey.evaluate.additions import measure_additions, score_touches
 from marey.evaluate.meetings import Surface, find_surface, meet_meshes
 from marey.evaluate.prepare import Pair
 from marey.evaluate.result import compare, read_metrics, write_metrics
-from marey.jobs.evaluate import describe_rows
-from marey.jobs.evaluation_page import render_evaluation
+from marey.jobs.evaluate.files import describe_rows
+from marey.jobs.evaluate.page import render_evaluation
 
 CORNERS = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
 BOX = Surface(

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from marey.body.trajectories import joint_trajectories
-from marey.io import _table_rows
 from marey.io.bvh import read_bvh
 from marey.io.c3d import read_c3d, write_c3d
+from marey.io.tables import _rows as _table_rows
 from marey.io.tables import read_csv, read_parquet, write_csv, write_parquet
 from marey.io.trc import read_trc, write_trc
 from tests.body.test_trajectories import RIG, make_motion

@@ -71,7 +71,7 @@ def test_a_packed_archive_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_torch_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no file"):
+    with pytest.raises(InputError, match="does not exist"):
         read_torch(tmp_path / "absent.pt")
     (tmp_path / "text.pt").write_text("weights")
     with pytest.raises(FormatError, match="no torch file"):

@@ -11,9 +11,9 @@ from scipy.spatial.transform import Rotation
 from marey.core import Cameras, Clip, Take
 from marey.core.errors import InputError
 from marey.geometry.projection import select_viewpoint
-from marey.io.calibration_anipose import write_anipose
-from marey.io.calibration_colmap import write_colmap
-from marey.io.calibration_opencv import write_easymocap, write_opencv
+from marey.io.calibration.anipose import write_anipose
+from marey.io.calibration.colmap import write_colmap
+from marey.io.calibration.opencv import write_easymocap, write_opencv
 from marey.io.take import write_take
 from marey.jobs.camera_files import match_cameras, read_cameras
 from marey.synthetic import make_cameras

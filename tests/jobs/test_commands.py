@@ -10,9 +10,10 @@ import pytest
 from marey.cli.talk import Output
 from marey.core import Take
 from marey.io.take import write_take
-from marey.jobs import solve_into, solving
-from marey.jobs.export_stage import NOTHING, Exported
-from marey.jobs.options import SolveOptions
+from marey.jobs.export.stage import NOTHING, Exported
+from marey.jobs.solve import commands as solving
+from marey.jobs.solve import into as solve_into
+from marey.jobs.solve.options import SolveOptions
 from tests.fixtures.golden_take import TIME, make_anna
 
 RUN = {"frames": 6, "total_seconds": 5.9, "frames_per_second": 1.02, "seconds": {"fit": 4.0}}

@@ -19,7 +19,7 @@ import torch
 
 from marey import cli
 from marey.core.errors import EnvironmentFault
-from marey.io.codecs import CODECS, CodecTrial, try_codec
+from marey.io.video.codecs import CODECS, CodecTrial, try_codec
 from marey.jobs.doctor import Finding, machine, runtimes, show_health, software
 from marey.jobs.doctor.examine import EXAMINATIONS, Examination, examine
 from marey.jobs.doctor.finding import worst_verdict
@@ -280,7 +280,7 @@ def test_a_codec_is_tried_for_real(codec):
 
 
 def test_a_decoder_that_gives_other_pictures_is_found(monkeypatch):
-    monkeypatch.setattr("marey.io.codecs._decode", lambda memory: [0.0] * 4)
+    monkeypatch.setattr("marey.io.video.codecs._decode", lambda memory: [0.0] * 4)
     trial = try_codec("mjpeg")
     assert not trial.decodes
     assert "came back as" in trial.problem

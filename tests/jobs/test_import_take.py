@@ -9,7 +9,7 @@ from marey.core import BodyMotion, Person, Take
 from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.io.take import read_take, write_take
 from marey.io.video import write_video
-from marey.jobs.export_doors import points_in_space
+from marey.jobs.export.doors import points_in_space
 from marey.jobs.import_take import import_take
 from tests.io.keypoint_takes import make_take, same_keypoints
 

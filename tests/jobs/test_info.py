@@ -22,10 +22,10 @@ from marey.io.amass import write_amass
 from marey.io.bvh import write_bvh
 from marey.io.c3d import write_c3d
 from marey.io.coco import write_coco
-from marey.io.container_facts import explain_orientation
 from marey.io.gltf import write_gltf
 from marey.io.openpose import write_openpose
 from marey.io.trc import write_trc
+from marey.io.video.facts import explain_orientation
 from marey.jobs.info import Description, Fact, Table, describe_file, show_file
 from marey.jobs.info.phrases import say_clock
 from tests.fixtures.golden_take import RIG, TIME, make_take

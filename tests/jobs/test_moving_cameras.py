@@ -8,17 +8,17 @@ import pytest
 
 from marey.body import load_body
 from marey.core import Cameras, Clip, Take, convert_keypoints, load_skeleton
-from marey.io.calibration_colmap import write_colmap
+from marey.io.calibration.colmap import write_colmap
 from marey.io.take import read_take, write_take
 from marey.jobs.camera_files import find_calibration, match_cameras, read_cameras
 from marey.jobs.moving_cameras import read_paths
 from marey.jobs.readers import KeypointHints
 from marey.jobs.report import write_report
-from marey.jobs.solve_keypoint_views import solve_keypoint_views
+from marey.jobs.solve.keypoint_views import solve_keypoint_views
 from marey.synthetic import PERFECT, SyntheticScene, make_cameras, synthetic_scene
 from marey.synthetic.cameras import project_to_cameras
-from tests.jobs.test_calibrate import write_pictures
-from tests.jobs.test_solve_keypoint_views import write_openpose
+from tests.jobs.calibrate.test_people import write_pictures
+from tests.jobs.solve.test_keypoint_views import write_openpose
 
 NUM_FRAMES, NOISE_PX = 20, 4.0
 LOST = (0, 1, *range(10, 18))

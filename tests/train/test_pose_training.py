@@ -12,7 +12,7 @@ import torch
 from marey.core import load_skeleton
 from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.datasets.coco_instances import Instance, read_instances
-from marey.io._rle import find_runs
+from marey.io.masks._rle import find_runs
 from marey.models.segpose import SegPose, SegPoseConfig, SegPoseEstimator
 from marey.models.segpose.preprocess import find_peaks
 from marey.recipes.segpose import segpose, segpose_tiny

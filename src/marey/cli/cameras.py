@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from marey.cli.talk import Output
-from marey.jobs.calibrate_commands import CalibrateTask, calibrate
+from marey.jobs.calibrate.commands import CalibrateTask, calibrate
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,10 @@ from typing import Annotated, Literal
 import tyro
 
 from marey.cli.talk import Output
-from marey.jobs.options import SolveOptions
-from marey.jobs.refine_commands import refine_take
-from marey.jobs.solve_commands import SolveTask, solve
-from marey.jobs.solving import solve_demo
+from marey.jobs.refine.commands import refine_take
+from marey.jobs.solve.commands import solve_demo
+from marey.jobs.solve.options import SolveOptions
+from marey.jobs.solve.task import SolveTask, solve
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ import tyro
 
 from marey.cli.talk import Answer, Output
 from marey.jobs import commands
-from marey.jobs.dataset_commands import CorpusChoices, export_corpus_of, write_sheet_of
-from marey.jobs.refine_commands import train_network
+from marey.jobs.dataset.commands import CorpusChoices, export_corpus_of, write_sheet_of
+from marey.jobs.refine.commands import train_network
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from marey.core.errors import FormatError, NothingFoundError
-from marey.io._bvh_lines import LineReader, open_lines
+from marey.io.bvh._lines import LineReader, open_lines
 
 MAX_VALUES = 2**25
 """Numbers of a trial; an hour at 120 frames per second has 27 million."""

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
-from marey.io._bvh_lines import LineReader, open_lines
+from marey.io.bvh._lines import LineReader, open_lines
 
 MAX_BONES = 2048
 MAX_NUMBER = 1e7

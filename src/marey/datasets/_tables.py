@@ -8,7 +8,7 @@ from jaxtyping import Float64
 
 from marey.core.errors import FormatError, NothingFoundError
 from marey.datasets._folder import check_file
-from marey.io._bvh_lines import open_lines
+from marey.io.bvh._lines import open_lines
 
 MAX_VALUES = 2**25
 

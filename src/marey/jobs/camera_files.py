@@ -9,10 +9,10 @@ import numpy as np
 
 from marey.core import Cameras, Clip
 from marey.core.errors import InputError
-from marey.io.calibration_anipose import read_anipose
-from marey.io.calibration_colmap import read_colmap
-from marey.io.calibration_opencv import read_easymocap, read_opencv
-from marey.io.calibration_pose2sim import read_qualisys
+from marey.io.calibration.anipose import read_anipose
+from marey.io.calibration.colmap import read_colmap
+from marey.io.calibration.opencv import read_easymocap, read_opencv
+from marey.io.calibration.pose2sim import read_qualisys
 from marey.io.take import HEADER, read_take
 
 KNOWN = (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from marey.core.errors import InputError
 from marey.io._joint_names import JointNames
-from marey.jobs.export import check_export, export, find_videos
-from marey.jobs.outputs import check_take
+from marey.jobs.export.outputs import check_take
+from marey.jobs.export.take import check_export, export, find_videos
 from marey.jobs.readers import Axis
 from marey.jobs.reporting import print_json, report
 from marey.jobs.talk import Talk, count_frames, count_people, say, say_written
@@ -84,7 +84,7 @@ def import_file(  # noqa: PLR0913
 def convert_take(source: Path, output: Path, *, body: str, talk: Talk) -> None:
     """Put the motion of a take on another body or rig and write it."""
     from marey.io.take import read_take, write_take
-    from marey.jobs.convert import convert
+    from marey.jobs.export.convert import convert
 
     if output.resolve() == source.resolve():
         raise InputError(f"{source} would be replaced by its own result; name it with --output")
@@ -133,7 +133,7 @@ def evaluate_poses(  # noqa: PLR0913
     talk: Talk,
 ) -> None:
     """Measure saved poses by a protocol; write metrics.json and a page."""
-    from marey.jobs.evaluate import describe_rows, evaluate_files
+    from marey.jobs.evaluate.files import describe_rows, evaluate_files
 
     done = evaluate_files(
         predictions,

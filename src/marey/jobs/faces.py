@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from marey.io.take_stream import TakeReader
+from marey.io.take.stream import TakeReader
 from marey.jobs.phrases import format_count
 
 _FACE = slice(23, 91)

@@ -9,8 +9,8 @@ from marey.core.files import refuse_existing, refuse_missing
 from marey.io._joint_names import JointNames
 from marey.io._limits import check_picture_size
 from marey.io.recording_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from marey.jobs.export.writers import MOTION_WRITERS, POINT_WRITERS, check_names
 from marey.jobs.readers import FORCED, IMAGE_DOORS, READERS, Axis, Hints, Size, find_door
-from marey.jobs.writers import MOTION_WRITERS, POINT_WRITERS, check_names
 
 __all__ = ["holds_image_keypoints", "read", "refuse_existing", "write"]
 
@@ -124,7 +124,7 @@ def _explain_unreadable(path: Path) -> str:
 
 
 def _explain_folder(path: Path) -> str:
-    from marey.jobs.corpora import find_corpus
+    from marey.jobs.evaluate.corpora import find_corpus
 
     inner = next((each for each in sorted(path.glob("*/processed_data"))), None)
     if inner is not None:

@@ -8,7 +8,7 @@ from jaxtyping import Int
 
 from marey.capture.rig.camera_paths import CameraPath
 from marey.core import Cameras, Clip
-from marey.io.colmap_images import ColmapImages, find_frame, read_colmap_images
+from marey.io.calibration.colmap_images import ColmapImages, find_frame, read_colmap_images
 from marey.io.images import is_image, list_images
 from marey.jobs.camera_files import is_colmap
 

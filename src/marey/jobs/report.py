@@ -6,9 +6,9 @@ import marey
 from marey.core.errors import InputError
 from marey.core.files import atomic_path
 from marey.core.progress import Progress, silent
+from marey.jobs.export.moved_videos import Videos, name_views
+from marey.jobs.export.overlay import find_clip, find_clips
 from marey.jobs.files import refuse_existing
-from marey.jobs.moved_videos import Videos, name_views
-from marey.jobs.overlay import find_clip, find_clips
 
 SUFFIXES = (".html", ".htm")
 

@@ -13,7 +13,7 @@ from marey.capture.rig.calibrate import calibrate_from_people, refine_calibratio
 from marey.capture.rig.metric_scale import measure_stature
 from marey.core import Cameras, Keypoints2D, convert_keypoints, load_skeleton
 from marey.core.errors import InputError, NothingFoundError
-from marey.io.calibration_pose2sim import read_qualisys
+from marey.io.calibration.pose2sim import read_qualisys
 from marey.synthetic import PERFECT, DetectorNoise, make_cameras, synthetic_scene
 
 COCO = load_skeleton("coco-17")

@@ -11,7 +11,7 @@ from marey.body import load_body
 from marey.capture.rig.synchronise import Synchronised, synchronise
 from marey.core import Cameras, Keypoints2D, convert_keypoints, load_skeleton
 from marey.core.errors import InputError, NothingFoundError
-from marey.io.calibration_pose2sim import read_qualisys
+from marey.io.calibration.pose2sim import read_qualisys
 from marey.synthetic import make_cameras, synthetic_scene
 from marey.synthetic.cameras import project_to_cameras
 from marey.synthetic.motions import MotionName

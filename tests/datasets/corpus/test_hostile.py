@@ -16,7 +16,7 @@ from marey.datasets.corpus.manifest import read_manifest
 from marey.datasets.corpus.object_files import encode_object
 from marey.datasets.corpus.read import read_take
 from marey.datasets.corpus.sheet_measure import measure_sequence
-from marey.jobs.dataset import export_corpus
+from marey.jobs.dataset.write import export_corpus
 from tests.datasets.corpus.scene import make_take_of
 
 

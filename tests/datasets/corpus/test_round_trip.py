@@ -19,7 +19,7 @@ from marey.datasets.corpus.object_files import encode_object
 from marey.datasets.corpus.read import read_take
 from marey.datasets.corpus.views import NEAREST_M
 from marey.geometry.projection import project_points
-from marey.jobs.dataset import CorpusOptions, export_corpus
+from marey.jobs.dataset.write import CorpusOptions, export_corpus
 from tests.body.files import random_body, write_npz
 from tests.datasets.corpus.scene import PEOPLE, TIME, T, list_tree, make_take_of
 
@@ -233,7 +233,7 @@ def test_the_bytes_of_a_file_are_fixed():
 
 
 def test_an_interrupted_export_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("marey.jobs.dataset.CHUNK", 2)
+    monkeypatch.setattr("marey.jobs.dataset.write.CHUNK", 2)
     take = tmp_path / "hug.take"
     marey.write(make_take_of(), take)
     export_corpus(take, tmp_path / "whole", layout="harmony4d")

@@ -10,7 +10,7 @@ from marey.core.errors import FormatError, InputError, OutputExistsError
 from marey.datasets.corpus.sheet import write_sheet
 from marey.datasets.corpus.sheet_facts import QUESTIONS, format_template, read_facts
 from marey.datasets.corpus.sheet_measure import measure_sequence
-from marey.jobs.dataset import CorpusOptions, export_corpus
+from marey.jobs.dataset.write import CorpusOptions, export_corpus
 from tests.datasets.corpus.scene import T, make_take_of
 
 ANSWERS = """

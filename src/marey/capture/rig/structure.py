@@ -18,7 +18,7 @@ from jaxtyping import Float, UInt8
 
 from marey.core import Cameras
 from marey.core.errors import FormatError, InputError, MissingExtraError, NothingFoundError
-from marey.io.colmap_images import ColmapImages, read_colmap_images
+from marey.io.calibration.colmap_images import ColmapImages, read_colmap_images
 
 _FEWEST_PICTURES = 2
 _SEED = 0

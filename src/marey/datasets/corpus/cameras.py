@@ -20,11 +20,11 @@ from marey.core.restricted_pickle import read_pickle
 from marey.datasets._fields import get_dict, to_array
 from marey.datasets._labels import number_image
 from marey.datasets.corpus.camera_frame import to_matrices
-from marey.io._camera_parts import OneCamera, collect_cameras
-from marey.io._colmap_binary import read_images_binary, read_lenses_binary
-from marey.io._colmap_model import ColmapImage, ColmapLens
-from marey.io._colmap_text import format_images, format_lenses, read_images, read_lenses
-from marey.io.calibration_colmap import (
+from marey.io.calibration._colmap_binary import read_images_binary, read_lenses_binary
+from marey.io.calibration._colmap_model import ColmapImage, ColmapLens
+from marey.io.calibration._colmap_text import format_images, format_lenses, read_images, read_lenses
+from marey.io.calibration._parts import OneCamera, collect_cameras
+from marey.io.calibration.colmap import (
     from_camera,
     name_camera,
     read_colmap,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from marey.io.codecs import CODECS, CodecTrial, try_codec
+from marey.io.video.codecs import CODECS, CodecTrial, try_codec
 from marey.jobs.doctor.finding import Finding
 
 WRITTEN = ("h264", "vp9", "av1")

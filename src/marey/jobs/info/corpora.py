@@ -6,7 +6,7 @@ import numpy as np
 
 from marey.core import BodyMotion, Keypoints2D, Keypoints3D
 from marey.datasets.recording import Recording
-from marey.jobs.corpora import Corpus, read_corpus, take_first
+from marey.jobs.evaluate.corpora import Corpus, read_corpus, take_first
 from marey.jobs.info.description import Description, Fact, Table
 from marey.jobs.info.motions import say_motion
 from marey.jobs.info.phrases import say_clock, say_file_size, say_size

@@ -5,7 +5,7 @@ from typing import Any
 
 from marey.jobs.info.description import Fact, Plain, Table
 from marey.jobs.phrases import format_count
-from marey.jobs.refine_notes import describe_refined
+from marey.jobs.refine.notes import describe_refined
 
 NOTHING = "none"
 """What stands where there is nothing; columns that hold nothing else are not shown."""

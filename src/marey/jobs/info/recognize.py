@@ -9,7 +9,7 @@ from marey.datasets.outputs.sniff import may_be_output
 from marey.io.openpose import is_openpose
 from marey.io.recording_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from marey.io.take import HEADER
-from marey.jobs.corpora import find_corpus
+from marey.jobs.evaluate.corpora import find_corpus
 from marey.jobs.info.corpora import describe_corpus
 from marey.jobs.info.description import Description
 from marey.jobs.info.keypoints import describe_json, describe_npy, describe_openpose

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from marey.io.container_facts import ContainerFacts, read_container_facts
 from marey.io.images import is_image, list_images
 from marey.io.video import probe_clip
+from marey.io.video.facts import ContainerFacts, read_container_facts
 from marey.jobs.info.description import Description, Fact
 from marey.jobs.info.phrases import say_clock, say_file_size, say_size
 

@@ -1,0 +1,1 @@
+"""Calibrations of cameras, a module for each program's files."""

@@ -1,0 +1,1 @@
+"""`marey calibrate`: cameras from people, a board or the scene itself."""

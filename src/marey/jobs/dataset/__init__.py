@@ -1,0 +1,1 @@
+"""`marey dataset`: takes to corpora in released layouts."""

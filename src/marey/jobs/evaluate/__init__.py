@@ -1,0 +1,1 @@
+"""`marey evaluate`: saved predictions to numbers and a page."""

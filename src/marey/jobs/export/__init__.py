@@ -1,0 +1,1 @@
+"""`marey export` and what else is written of a take."""

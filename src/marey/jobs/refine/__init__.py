@@ -1,0 +1,1 @@
+"""`marey refine` and the training of what it uses."""
