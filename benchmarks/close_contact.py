@@ -43,7 +43,8 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 PUBLISHED = {6: 33.866, 8: 21.357, 10: 15.917, 12: 13.923, 14: 10.128, 16: 7.921, 18: 5.046}
 """MPJPE against the 20-camera result, mm (Harmony4D's supplement, Table 2)."""
 _RING = 20
-_CLIPS = ("135_06-martialArts.amc.gz", "131_04-dance.amc.gz")
+CLIPS = ("135_06-martialArts.amc.gz", "131_04-dance.amc.gz")
+"""Whose people grapple."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ def make_scenes(
     motions = {
         "dance 01": read_dance(shared, body, "01", frames=frames, step=4),
         "dance 12": read_dance(shared, body, "12", frames=frames, step=4),
-        "grapple": read_grappling(shared, body, _CLIPS, frames=frames, step=4),
+        "grapple": read_grappling(shared, body, CLIPS, frames=frames, step=4),
     }
     return {
         name: close_scene(body, motion, make_cameras(_RING), noise=noise, seed=row)
