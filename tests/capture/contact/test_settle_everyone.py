@@ -10,7 +10,7 @@ from marey.capture.contact import meetings
 from marey.capture.contact.gathering import InMemory, Moved
 from marey.capture.contact.settle import SettleOptions
 from marey.capture.contact.settle_everyone import ONE_VIEW, settle_everyone
-from marey.core import Keypoints2D, Person, Take
+from marey.core import BodyMotion, Keypoints2D, Person, Take
 from marey.core.skeleton import load_skeleton
 from marey.fit.contact.separate import separate_people
 from marey.fit.contact.touch import find_touches
@@ -145,6 +145,28 @@ def test_a_run_goes_on_behind_the_last_piece(light):
     way = place(done, whole)[1].motion.T_world_root[0, :, 4:] - motion.T_world_root[1, :, 4:]
     assert np.linalg.norm(way, axis=-1).min() > 0.005
     assert np.abs(np.diff(way, axis=0)).max() < 0.015
+
+
+def part(light, axis: int) -> BodyMotion:
+    """Two in each other who walk apart at the eighth frame, one of them along an axis."""
+    places = [(-0.12, 0.0), (0.12, 0.0)] if axis == 4 else [(0.0, -0.07), (0.0, 0.07)]
+    motion = stand(light, places, turned=(1,), frames=34, arms=1.3)
+    motion.T_world_root[1, 8:, axis] += np.minimum(0.12 * np.arange(1, 27), 1.0)
+    return motion
+
+
+def test_a_piece_in_which_nobody_is_near_anybody(light):
+    motion = part(light, 4)
+    short = replace(QUICK, rounds=1, iterations=1, again=0, margin=0.5, longest=8, ahead=3)
+    gathering = InMemory(motion.time, film(light, motion, (0, 0)))
+    done = settle_everyone(
+        gathering, CAMERAS, light, options=SettleOptions(collision=short, touches=False)
+    )
+    first = done.pieces[-1][0]
+    assert first > 12
+    assert gathering.pieces[len(done.pieces) - 1].people == (0, 1)
+    for person in place(done, gathering):
+        assert np.isfinite(person.motion.T_world_root).all()
 
 
 @pytest.mark.parametrize("collision", [True, False])

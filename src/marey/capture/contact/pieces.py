@@ -54,7 +54,8 @@ def _solve_one(
         inside = (depths.frame >= window.start) & (depths.frame < window.stop)
         if inside.any():
             found[pair] = (depths.frame[inside] - window.start, depths.depth[inside])
-    people = tuple(sorted({number for pair in found for number in pair}))
+    # In the margin of a collision nobody may be near anybody; a piece is never without people.
+    people = tuple(sorted({number for pair in found or pairs[:1] for number in pair}))
     crowd = meetings.crowd(people, window, now=before, seen=True)
     row = {number: place for place, number in enumerate(people)}
     length = window.stop - window.start
