@@ -179,3 +179,21 @@ def test_blocks_of_a_long_span_are_held_like_a_short_one(standing, monkeypatch):
     assert float((whole.target - blocks.target)[both].abs().median()) < 0.03
     unseen = torch.zeros_like(seen.image_weight)
     assert plant_feet(chain, pose, unseen, image.time) is None
+
+
+def test_what_a_point_is_follows_from_its_name():
+    """A lifting heel is let go, wherever it stands among the points that there are."""
+    points = standing_foot(60)
+    height = 0.3 * np.clip(np.arange(60) / RATE - 1.0, 0, 0.5)
+    points[:, 0, 2] += height
+    time, seen = np.arange(60) / RATE, np.ones((60, 2), bool)
+    held = {
+        names: hold_rests(points[:, columns], seen, time, names=names, stance=IN_SPACE)[1]
+        for names, columns in {
+            ("left_heel", "left_big_toe"): [0, 1],
+            ("left_big_toe", "left_heel"): [1, 0],
+        }.items()
+    }
+    first, second = held.values()
+    assert (first[:, 0] == 0).any()
+    np.testing.assert_array_equal(first, second[:, ::-1])

@@ -13,6 +13,7 @@ is told depends on what was seen:
   rests, while a heel that lifts does not rest any more.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +81,8 @@ def plant_feet(
         scratch: Where the arrays of a long span lie.
     """
     scratch, stance = scratch or Scratch(), stance or Stance()
-    columns = [chain.points.index(name) for name in FOOT_POINTS if name in chain.points]
+    names = [name for name in FOOT_POINTS if name in chain.points]
+    columns = [chain.points.index(name) for name in names]
     shape, held = (len(time), len(columns), 3), False
     target, stiffness = scratch.empty("rest.target", shape), scratch.empty("rest.weight", shape)
     whole = len(columns) == len(FOOT_POINTS)
@@ -89,7 +91,7 @@ def plant_feet(
         points = _foot_points(chain, poses, block, columns)
         seen = (weight[block][:, columns] > 0).numpy()
         target[block], stiffness[block] = hold_rests(
-            points, seen, time[block], stance=stance, sole=sole
+            points, seen, time[block], names=names, stance=stance, sole=sole
         )
         held = held or bool(stiffness[block].any())
     if not held:
@@ -106,6 +108,7 @@ def hold_rests(
     seen: Bool[np.ndarray, "L G"],
     time: Float[np.ndarray, "L"],
     *,
+    names: Sequence[str] = FOOT_POINTS,
     stance: Stance | None = None,
     sole: Float[np.ndarray, "G"] | None = None,
 ) -> tuple[Float[np.ndarray, "L G 3"], Float[np.ndarray, "L G 3"]]:
@@ -115,6 +118,7 @@ def hold_rests(
         points: Places of the points, m; NaN where not solved.
         seen: Frames in which each was seen.
         time: Time of each frame, s.
+        names: Of the points, in the order of `FOOT_POINTS`, all of which `sole` needs.
         stance: How rests are told and held; as one view needs it if None.
         sole: Height of each point in a foot that stands level, m, above anything common to them;
             feet are left as they are if None.
@@ -123,8 +127,8 @@ def hold_rests(
     target, weight = np.zeros_like(points), np.zeros_like(points)
     known = seen & np.isfinite(points).all(-1)
     rests = [
-        _rests_of(points[:, column], known[:, column], time, stance, heel=column % 2 == 0)
-        for column in range(points.shape[1])
+        _rests_of(points[:, column], known[:, column], time, stance, heel=name.endswith("heel"))
+        for column, name in enumerate(names)
     ]
     for column, found in enumerate(rests):
         for rest in found:

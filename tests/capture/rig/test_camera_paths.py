@@ -65,3 +65,13 @@ def test_cameras_without_paths_stay_as_they_are():
     assert follow_paths(RING, [None] * 3, [time] * 3) is RING
     with pytest.raises(InputError, match="5 poses for 6 frames"):
         follow_paths(RING, [turn_about(0.1 * np.arange(5)), None, None], [time] * 3)
+
+
+def test_a_missing_pose_is_the_nearest_known_one():
+    """The earlier of two that are as near; the same for many frames as for a few."""
+    path = np.full((1, 9, 7), np.nan)
+    path[0, [2, 6, 7], :] = np.array([2.0, 6.0, 7.0])[:, None]
+    cameras = replace(make_cameras(1), T_cam_world=path)
+    filled, known = fill_poses(cameras)
+    np.testing.assert_array_equal(filled.T_cam_world[0, :, 0], [2, 2, 2, 2, 2, 6, 6, 7, 7])
+    assert known[0].nonzero()[0].tolist() == [2, 6, 7]

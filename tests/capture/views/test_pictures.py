@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from marey.capture.views import pictures
-from marey.capture.views.pictures import read_pictures
+from marey.capture.views.pictures import find_pictures, read_pictures
 from marey.io.video import read_frames
 from tests.view.ring import read_clock, write_clock
 
@@ -23,6 +23,15 @@ def test_pictures_of_clips_are_those_of_the_moments(tmp_path):
     # It has a picture for every other moment, from the third on.
     assert shown == {frame: pytest.approx(frame / 30 - 0.1, abs=0.005) for frame in (3, 5, 7)}
     assert list(read(1, [0, 4])) == []
+
+
+def test_of_a_slow_camera_each_picture_is_of_its_own_moment(tmp_path):
+    """At a quarter of the clock's rate two moments beside each picture's are near it as well."""
+    clip = write_clock(tmp_path / "a.mp4", np.arange(4) / 30, size=(64, 48))
+    clock = np.arange(16) / 120
+    found = find_pictures(clip, clip.time, clock, range(16))
+    assert found == {0: 0, 4: 1, 8: 2, 12: 3}
+    assert find_pictures(clip, clip.time, clock, [3, 5, 6]) == {3: 1}
 
 
 def test_what_nobody_wants_is_skipped(tmp_path, monkeypatch):

@@ -92,7 +92,7 @@ def use_given(
 
     Args:
         pixels: Of the predicted bodies; stay for who has no mask, where nobody else's is.
-        given: The masks, whatever they name people.
+        given: The masks, whatever they name people; strangers are painted over for everybody.
         camera: The view at this moment.
         position: Everyone's points, m.
     """
@@ -100,10 +100,14 @@ def use_given(
     known = np.isfinite(pixel[0]).all(-1).astype(np.float64)
     paired = pair_masks(given.people, measure_share(given.mask, pixel[0], known))
     own, box = pixels.own & ~given.mask.any(0), pixels.box.copy()
+    strangers = np.zeros(own.shape[1:], bool)
     for mask, row in zip(given.mask, paired.person.tolist(), strict=True):
         if row >= 0:
             own[row], box[row] = mask, _join(box[row], box_of_mask(mask))
-    return replace(pixels, own=own, others=_all_others(own), box=box)
+        else:
+            strangers |= mask
+    # Where a stranger's mask and one's own overlap, nobody says that the pixel is not one's own.
+    return replace(pixels, own=own, others=_all_others(own) | (strangers & ~own), box=box)
 
 
 def sharpen(

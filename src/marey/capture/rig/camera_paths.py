@@ -71,8 +71,11 @@ def fill_poses(cameras: Cameras) -> tuple[Cameras, Bool[np.ndarray, "C M"]]:
         if not len(moments):
             pose[row] = _NOWHERE
             continue
-        apart = np.abs(np.arange(len(own))[:, None] - moments)
-        pose[row] = pose[row, moments[apart.argmin(1)]]
+        frames = np.arange(len(own))
+        after = np.minimum(np.searchsorted(moments, frames), len(moments) - 1)
+        before = np.maximum(after - 1, 0)
+        nearer = np.abs(frames - moments[before]) <= np.abs(frames - moments[after])
+        pose[row] = pose[row, moments[np.where(nearer, before, after)]]
     return replace(cameras, T_cam_world=pose), known
 
 

@@ -52,7 +52,8 @@ def find_pictures(
     """Return which picture of a clip shows each of some frames of the common clock.
 
     Of a view whose pictures lie between the moments of the clock, only those count that are near
-    one: what moves would be elsewhere.
+    one: what moves would be elsewhere. A picture that is near several of a faster clock's moments
+    shows the nearest of them alone.
 
     Args:
         clip: One view's.
@@ -65,12 +66,12 @@ def find_pictures(
     after = np.minimum(after, len(times) - 1)
     before = np.maximum(after - 1, 0)
     nearest = np.where(moments - times[before] <= times[after] - moments, before, after)
-    near = np.abs(times[nearest] - moments) <= _NEAR / clip.frame_rate
-    return {
-        frame: int(picture)
-        for picture, frame, is_near in zip(nearest, frames, near, strict=True)
-        if is_near
-    }
+    late = np.abs(times[nearest] - moments)
+    shown: dict[int, int] = {}
+    for row in np.argsort(late, kind="stable"):
+        if late[row] <= _NEAR / clip.frame_rate:
+            shown.setdefault(int(nearest[row]), frames[row])
+    return {frame: picture for picture, frame in shown.items()}
 
 
 def _runs(pictures: Sequence[int]) -> list[tuple[int, int]]:

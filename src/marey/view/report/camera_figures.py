@@ -124,6 +124,8 @@ class _Counter:
     def __init__(self, take: Take, cameras: Cameras, first: Person):
         assert first.keypoints3d is not None
         self._cameras, self._names = cameras, cameras.names
+        # Where a moving camera has no pose it sees nothing, and any depth will do.
+        self._poses = fill_poses(cameras)[0].T_cam_world
         num, length = len(cameras.names), len(take.time)
         skeleton = first.keypoints3d.skeleton
         self.columns = body_columns(skeleton)
@@ -192,8 +194,7 @@ class _Counter:
     def _depth(
         self, points: Float[np.ndarray, "L K 3"], person: Person, frames: slice, view: int
     ) -> Float[np.ndarray, "L K"]:
-        # Where a moving camera has no pose it sees nothing, and any depth will do.
-        poses = fill_poses(self._cameras)[0].T_cam_world[view]
+        poses = self._poses[view]
         if len(poses) > 1:
             poses = poses[person.start + frames.start : person.start + frames.stop]
         forward = Rotation.from_quat(poses[:, :4], scalar_first=True).as_matrix()[:, 2]
