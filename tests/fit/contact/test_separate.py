@@ -256,6 +256,19 @@ def test_a_long_stretch_is_solved_piece_by_piece(light):
     assert parts.after.max() < parts.before.max() / 3
 
 
+def test_who_was_moved_ahead_comes_back_though_touching_nobody_any_more(light):
+    motion = stand(light, [(0.0, -0.07), (0.0, 0.07)], turned=(1,), frames=24, arms=1.3)
+    motion.T_world_root[1, 5:, 5] += np.minimum(0.12 * np.arange(1, 20), 1.0)
+    slow, steps = CollisionOptions(margin=0.5, rounds=3, steady=4.0), []
+    for longest in (8, 240):
+        done = separate_people(light, motion, options=replace(slow, longest=longest, ahead=4))
+        way = (done.motion.T_world_root - motion.T_world_root)[..., 4:]
+        steps.append(np.linalg.norm(np.diff(way, axis=1), axis=-1))
+    parts, whole = steps
+    assert whole[:, 8:].max() > 0.003
+    assert (parts <= 1.2 * whole + 0.001).all()
+
+
 def test_a_body_without_limbs_is_refused(light):
     motion = stand(light, [(0, 0)])
     with pytest.raises(InputError, match="capsules"):

@@ -54,8 +54,10 @@ def _solve_one(
         inside = (depths.frame >= window.start) & (depths.frame < window.stop)
         if inside.any():
             found[pair] = (depths.frame[inside] - window.start, depths.depth[inside])
+    ahead = _find_ahead(before, window.start) if before is not None else set()
+    people = {number for pair in found for number in pair} | ahead
     # In the margin of a collision nobody may be near anybody; a piece is never without people.
-    people = tuple(sorted({number for pair in found or pairs[:1] for number in pair}))
+    people = tuple(sorted(people or set(pairs[0])))
     crowd = meetings.crowd(people, window, now=before, seen=True)
     row = {number: place for place, number in enumerate(people)}
     length = window.stop - window.start
@@ -78,6 +80,12 @@ def _solve_one(
         contact_names=(),
     )
     return Moved(first=window.start, people=people, motion=kept)
+
+
+def _find_ahead(before: Moved, start: int) -> set[int]:
+    """Name those whom the piece before has moved in frames from `start` on."""
+    known = before.motion.confidence[:, start - before.first :] > 0
+    return {number for row, number in enumerate(before.people) if known[row].any()}
 
 
 def read_piece(gathering: Gathering, piece: int) -> Moved:

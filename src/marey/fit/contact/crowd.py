@@ -220,8 +220,9 @@ class Crowd:
         fit = self.fit[person][torch.from_numpy(frames)]
         turned = (pose.rotation - fit.rotation).abs().amax((1, 2, 3))
         moved = torch.maximum(turned, (pose.translation - fit.translation).abs().amax(1))
-        moved[torch.from_numpy(held)] = 0.0
-        rows = (moved > _STILL).nonzero().squeeze(-1)
+        # Who was moved and is back at the fit is there now, not where they were in between.
+        wanted = (moved > _STILL) | torch.from_numpy(self.changed[person, frames])
+        rows = (wanted & ~torch.from_numpy(held)).nonzero().squeeze(-1)
         taken = torch.from_numpy(frames)[rows]
         self.poses[person].rotation[taken] = pose.rotation[rows]
         self.poses[person].translation[taken] = pose.translation[rows]

@@ -165,7 +165,11 @@ def _solve(
     held[start:] = piece.held
     touching = {pair: start + np.flatnonzero(crowd.touching[pair][start:stop]) for pair in pairs}
     touching = {pair: frames for pair, frames in touching.items() if len(frames)}
-    people = sorted({person for pair in touching for person in pair})
+    people = {person for pair in touching for person in pair}
+    if not tangled:
+        # Whom the piece before has moved ahead comes back from there, though touching nobody now.
+        people |= {int(person) for person in np.flatnonzero(crowd.changed[:, start:stop].any(1))}
+    people = sorted(people)
     if not people:
         return {}
     members = [lay_out_member(crowd, person, start, stop, held) for person in people]
