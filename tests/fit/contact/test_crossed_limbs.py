@@ -20,11 +20,12 @@ def sticks(heights) -> tuple[torch.Tensor, torch.Tensor]:
     return first, second
 
 
-def sides(heights) -> dict[int, float]:
+def sides(heights, fitted=None, numbers=None) -> dict[int, float]:
     """The side of every frame in which they have gone into each other."""
-    points = sticks(heights)
-    every = torch.ones(len(heights), dtype=torch.bool)
-    found = find_crossed(points, points, (STICK, STICK), PAIRS, every)
+    points, count = sticks(heights), len(heights)
+    fit = points if fitted is None else sticks(fitted)
+    every, numbers = torch.ones(count, dtype=torch.bool), torch.tensor(numbers or range(count))
+    found = find_crossed(points, fit, (STICK, STICK), PAIRS, every, numbers)
     return dict(zip(found.frame.tolist(), found.side.tolist(), strict=True))
 
 
@@ -36,15 +37,29 @@ def test_frames_around_say_on_which_side_a_limb_belongs():
     assert list(sides([0.09, 0.06, 0.03, -0.03, -0.06, -0.09]).values()) == [1, 1, -1, -1]
 
 
+def test_frames_of_another_meeting_have_no_say():
+    heights = [-0.01, 0.07, 0.07]
+    assert sides(heights) == {0: 1}
+    assert sides(heights, numbers=[4, 6, 7]) == {0: 1}
+    assert sides(heights, numbers=[4, 40, 41]) == {0: -1}
+
+
+def test_where_nobody_says_anything_limbs_stay_on_their_side():
+    far = [0.5, 0.5]
+    assert sides([-0.06, 0.06], fitted=far) == {0: -1, 1: 1}
+
+
 def test_only_tangled_frames_and_limbs_that_cross():
     points = sticks([0.02, 0.02])
     tangled = torch.tensor([False, True])
-    found = find_crossed(points, points, (STICK, STICK), PAIRS, tangled)
+    two = torch.arange(2)
+    found = find_crossed(points, points, (STICK, STICK), PAIRS, tangled, two)
     assert found.frame.tolist() == [1]
     along = (points[0], points[0] + torch.tensor([0, 0, 0.01]))
-    assert not len(find_crossed(along, along, (STICK, STICK), PAIRS, ~tangled | tangled).frame)
+    every = torch.ones(2, dtype=torch.bool)
+    assert not len(find_crossed(along, along, (STICK, STICK), PAIRS, every, two).frame)
     beside = (points[0] + torch.tensor([0.4, 0, 0]), points[1])
-    assert not len(find_crossed(beside, beside, (STICK, STICK), PAIRS, ~tangled | tangled).frame)
+    assert not len(find_crossed(beside, beside, (STICK, STICK), PAIRS, every, two).frame)
 
 
 @pytest.mark.parametrize(("side", "height", "depth"), [(1, -0.01, 0.09), (-1, -0.01, 0.07)])

@@ -134,6 +134,7 @@ class ContactFinder:
             sides,
             _every_pair(sides),
             torch.from_numpy(tangled),
+            torch.from_numpy(frames),
         )
         return CrossedPress(
             first=a,
