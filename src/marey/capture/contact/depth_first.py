@@ -1,6 +1,6 @@
 """Move people who are in each other along the camera's view, before anything else is moved.
 
-How far is found frame by frame, from their skins (`find_room`); `give_way` has the rest.
+How far is found frame by frame, from their skins; the arithmetic is in `depth_room`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
-from marey.capture.contact.give_way import (
+from marey.capture.contact.depth_room import (
     Shift,
     are_behind,
     choose_front,
+    cut_rows,
     find_direction,
     find_room,
     smooth_room,
@@ -64,9 +65,7 @@ def _find_room(
     options = meetings.options
     wanted = np.flatnonzero(behind & (group.depth > options.deep))
     room = np.zeros(len(group.frame))
-    for rows in np.split(wanted, np.flatnonzero(np.diff(wanted) > 1) + 1):
-        if not len(rows):
-            continue
+    for rows in cut_rows(wanted, group.frame, options.longest):
         frames = group.frame[rows]
         window = slice(int(frames[0]), int(frames[-1]) + 1)
         crowd, inside = meetings.crowd(pair, window), frames - window.start

@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int
 
+from marey.capture.contact.depth_room import Shift, shift_root
 from marey.capture.contact.gathering import Gathering, Moved, cut_keypoints, cut_motions
-from marey.capture.contact.give_way import Shift, shift_root
 from marey.core import BodyMotion, Cameras
 from marey.core.scratch import chunks, forget_pages
 from marey.fit.contact.crowd import Crowd

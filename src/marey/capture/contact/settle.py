@@ -1,6 +1,6 @@
-"""The last stage of every capture: bodies out of each other, then who touches whom, and the floor.
+"""The last stage of several cameras: bodies out of each other, who touches whom, and the floor.
 
-It looks at everyone's fitted motion in one world, so it is the same for one camera and for many.
+It looks at everyone's fitted motion in one world at once. One camera has `settle_everyone`.
 """
 
 from dataclasses import dataclass, field, replace

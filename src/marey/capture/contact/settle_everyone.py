@@ -14,8 +14,8 @@ from jaxtyping import Float
 
 from marey.body import Body
 from marey.capture.contact.depth_first import give_way
+from marey.capture.contact.depth_room import shift_root
 from marey.capture.contact.gathering import Gathering
-from marey.capture.contact.give_way import shift_root
 from marey.capture.contact.meetings import Meetings, find_centre, lay_over
 from marey.capture.contact.pieces import read_piece, solve_pieces
 from marey.capture.contact.settle import SettleOptions

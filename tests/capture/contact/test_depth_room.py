@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from marey.capture.contact.give_way import (
+from marey.capture.contact.depth_room import (
     Shift,
     are_behind,
     choose_front,
+    cut_rows,
     find_direction,
     find_room,
     shift_root,
@@ -50,7 +51,29 @@ def test_room_is_the_first_step_that_is_enough():
     room = find_room(measure, depth, deep=0.04, allowed=0.002)
     np.testing.assert_allclose(room, [0.0, 0.06, 0.12])
     hopeless = find_room(lambda rows, apart: depth[rows], depth, deep=0.04, allowed=0.002)
-    np.testing.assert_allclose(hopeless, [0.0, 0.6, 0.6])
+    np.testing.assert_allclose(hopeless, [0.0, 0.0, 0.0])
+    half = find_room(
+        lambda rows, apart: np.where(rows == 1, depth[rows] - apart, 0.1),
+        depth,
+        deep=0.04,
+        allowed=0.002,
+    )
+    np.testing.assert_allclose(half, [0.0, 0.06, 0.0])
+
+
+@given(
+    frames=st.sets(st.integers(0, 60), max_size=40),
+    every=st.integers(1, 5),
+    longest=st.integers(1, 12),
+)
+def test_runs_are_short_and_leave_no_row_out(frames, every, longest):
+    frame = np.array(sorted(frames), int)
+    wanted = np.flatnonzero(np.arange(len(frame)) % every != 1)
+    runs = list(cut_rows(wanted, frame, longest))
+    assert np.concatenate([np.zeros(0, int), *runs]).tolist() == wanted.tolist()
+    for run in runs:
+        assert (np.diff(run) == 1).all()
+        assert frame[run[-1]] - frame[run[0]] < longest
 
 
 @given(

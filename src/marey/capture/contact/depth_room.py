@@ -6,7 +6,7 @@ other along the camera's view of them, half the way each, before any joint has t
 zero at first and in the end, and has no corners: the widest that is needed nearby, smoothed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,6 +86,24 @@ def are_behind(
     return np.linalg.norm(aside, axis=-1) < _BESIDE_M
 
 
+def cut_rows(
+    rows: Int[np.ndarray, "K"], frame: Int[np.ndarray, "M"], longest: int
+) -> Iterator[Int[np.ndarray, "L"]]:
+    """Cut rows into runs that follow on, none over more than so many frames: meshes are large.
+
+    Args:
+        rows: Which of the frames, ascending.
+        frame: All of them, ascending.
+        longest: Frames.
+    """
+    while len(rows):
+        many = np.searchsorted(frame[rows], frame[rows[0]] + longest)
+        apart = np.flatnonzero(np.diff(rows[:many]) > 1)
+        stop = int(apart[0]) + 1 if len(apart) else int(many)
+        yield rows[:stop]
+        rows = rows[stop:]
+
+
 def find_room(
     measure: Callable[[Int[np.ndarray, "K"], float], Float[np.ndarray, "K"]],
     depth: Float[np.ndarray, "M"],
@@ -94,6 +112,8 @@ def find_room(
     allowed: float,
 ) -> Float[np.ndarray, "M"]:
     """Return how far apart people must be moved in each frame until they are out of each other.
+
+    Where no way that is allowed helps it is 0: they stay, and their skins do what they can.
 
     Args:
         measure: Returns depths of some of the frames with people moved apart by so much, m.
@@ -105,6 +125,7 @@ def find_room(
     while len(left) and room[left[0]] < _FARTHEST_M - 1e-9:
         room[left] += _STEP_M
         left = left[measure(left, float(room[left[0]])) > allowed]
+    room[left] = 0.0
     return room
 
 
