@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 from marey.cli.talk import Answer, Output
-from marey.io._joint_names import JointNames
+from marey.io.joint_names import JointNames
 from marey.jobs import commands
 from marey.jobs.readers import Axis
 

@@ -15,7 +15,14 @@ from jaxtyping import Float
 from marey.core import Skeleton
 from marey.core.errors import FormatError, NothingFoundError
 from marey.datasets._folder import check_file
-from marey.io._json import JsonFault, check_unique, get_objects, get_whole, read_json, read_numbers
+from marey.io.json_file import (
+    JsonFault,
+    check_unique,
+    get_objects,
+    get_whole,
+    read_json,
+    read_numbers,
+)
 
 PIXEL_CENTRE = 0.5
 

@@ -17,7 +17,7 @@ from numpy.lib import format as npy_format
 
 from marey.core.errors import FormatError, InputError
 from marey.core.restricted_pickle import read_pickle_bytes
-from marey.io._npz import MAX_BYTES, MAX_HEADER_BYTES, MAX_MEMBERS, _read_array, list_arrays
+from marey.io.npz import MAX_BYTES, MAX_HEADER_BYTES, MAX_MEMBERS, _read_array, list_arrays
 
 MAX_CORPUS_BYTES, MAX_RATIO = 2**32, 20
 MAX_OPCODES = 10_000_000

@@ -30,8 +30,8 @@ from marey.datasets._labels import make_keypoints3d, make_times
 from marey.datasets._smpl import make_body_motion
 from marey.datasets._world_camera import make_intrinsics
 from marey.datasets.recording import Recording
-from marey.io._json import read_json
 from marey.io.bvh._lines import open_lines
+from marey.io.json_file import read_json
 
 FRAME_RATE = 60.0
 MAX_CAMERAS = 100

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float
 
 from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.datasets._coco_set import PIXEL_CENTRE, Row, read_box, read_images, read_triples
-from marey.io._json import JsonFault
+from marey.io.json_file import JsonFault
 from marey.io.masks._rle import read_segmentation
 
 NUM_KEYPOINTS = 17

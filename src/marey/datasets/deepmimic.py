@@ -21,7 +21,7 @@ from marey.core import BodyMotion
 from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.datasets._figure import make_motion
 from marey.datasets._folder import check_file, find_files
-from marey.io._json import JsonFault, get_objects, read_json, read_numbers
+from marey.io.json_file import JsonFault, get_objects, read_json, read_numbers
 
 ORDER = (
     *(("chest", 4), ("neck", 4), ("right_hip", 4), ("right_knee", 1), ("right_ankle", 4)),

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from marey.core.errors import FormatError
 from marey.datasets._fields import describe, get_array, get_dict, get_list, to_array
 from marey.datasets._folder import check_file, find_files
-from marey.io._json import read_json
+from marey.io.json_file import read_json
 
 NUM_REGIONS = 75
 MAX_PAIRS = 10_000

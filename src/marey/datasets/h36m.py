@@ -35,7 +35,7 @@ from marey.datasets._fields import describe, get_array, get_dict
 from marey.datasets._folder import check_file, find_files
 from marey.datasets._labels import make_keypoints2d, make_keypoints3d, name_sequence, number_images
 from marey.datasets.recording import Recording
-from marey.io._json import JsonFault, read_numbers
+from marey.io.json_file import JsonFault, read_numbers
 
 SKELETON = "h36m-17"
 FRAME_RATE = 50.0

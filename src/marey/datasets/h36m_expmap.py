@@ -27,7 +27,7 @@ from marey.core.errors import FormatError, InputError
 from marey.datasets._figure import make_motion, make_rotations
 from marey.datasets._folder import find_files
 from marey.datasets._tables import read_table
-from marey.io._npz import list_arrays, read_npz
+from marey.io.npz import list_arrays, read_npz
 
 FRAME_RATE = 50.0
 COLUMNS = 99

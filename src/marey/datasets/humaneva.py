@@ -23,7 +23,7 @@ from marey.datasets._fields import get_array
 from marey.datasets._folder import check_file, iterate_names
 from marey.datasets._labels import make_keypoints2d, make_keypoints3d, make_times
 from marey.datasets.recording import Recording
-from marey.io._npz import list_arrays, read_npz
+from marey.io.npz import list_arrays, read_npz
 
 SKELETON = "h36m-17"
 JOINTS = (

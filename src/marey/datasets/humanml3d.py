@@ -15,7 +15,7 @@ from marey.core.errors import FormatError
 from marey.datasets._folder import check_file, find_files
 from marey.datasets._labels import make_keypoints3d
 from marey.datasets.recording import Recording
-from marey.io._npz import read_npy
+from marey.io.npz import read_npy
 
 FRAME_RATE = 20.0
 NUM_JOINTS = 22

@@ -21,7 +21,7 @@ from marey.datasets._fields import get_array, get_dict, to_array
 from marey.datasets._folder import check_file, find_files
 from marey.datasets._labels import make_keypoints3d, make_times, number_images
 from marey.datasets.recording import Recording
-from marey.io._json import JsonFault, get_objects, get_whole, read_json
+from marey.io.json_file import JsonFault, get_objects, get_whole, read_json
 
 SKELETON = "panoptic-19"
 FRAME_RATE = 29.97

@@ -27,8 +27,8 @@ from marey.datasets._folder import check_file, find_files
 from marey.datasets._labels import make_keypoints3d, make_times
 from marey.datasets._mat5 import read_mat
 from marey.datasets.recording import Recording
-from marey.io._json import read_json
-from marey.io._npz import read_npz
+from marey.io.json_file import read_json
+from marey.io.npz import read_npz
 
 FRAME_RATE = 25.0
 MAX_ACTORS = 64

@@ -35,7 +35,7 @@ from marey.datasets._labels import (
 )
 from marey.datasets._smpl import make_body_motion
 from marey.datasets.recording import Recording
-from marey.io._npz import read_npy, read_npz
+from marey.io.npz import read_npy, read_npz
 
 BOX_SIDE_PX = 200.0
 """Of scale 1."""

@@ -10,7 +10,7 @@ from marey.core import convert_keypoints, load_skeleton
 from marey.core.errors import FormatError, InputError
 from marey.evaluate.poses import PoseSequence, PoseSet
 from marey.evaluate.protocol import Protocol
-from marey.io._npz import read_npy
+from marey.io.npz import read_npy
 
 
 def to_joints(

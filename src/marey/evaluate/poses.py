@@ -27,7 +27,7 @@ from jaxtyping import Float, Int, Shaped
 from marey.core import load_skeleton
 from marey.core.errors import FormatError, InputError, ShapeError
 from marey.core.files import atomic_path
-from marey.io._npz import read_npz
+from marey.io.npz import read_npz
 
 FORMAT, VERSION = "marey poses", 1
 _HEADER = ("format", "version", "skeleton", "unit", "origin", "names", "lengths", "people")

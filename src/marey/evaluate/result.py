@@ -10,7 +10,7 @@ from typing import Any
 from marey.core.errors import FormatError, InputError
 from marey.core.files import atomic_path
 from marey.evaluate.score import Score
-from marey.io._json import read_json
+from marey.io.json_file import read_json
 
 FORMAT, VERSION = "marey metrics", 1
 

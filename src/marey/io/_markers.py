@@ -11,7 +11,7 @@ from marey.core.errors import InputError, NothingFoundError
 from marey.core.keypoints import Keypoints3D
 from marey.core.skeleton import mirror_name
 from marey.io._amass_runs import check_growth
-from marey.io.take._files import make_file_names
+from marey.io.file_names import make_file_names
 
 LONGEST_BRIDGE_S = 0.5
 """Nothing is interpolated between frames farther apart."""

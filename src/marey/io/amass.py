@@ -38,7 +38,7 @@ from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.core.files import atomic_path, refuse_existing
 from marey.core.motion import BodyMotion
 from marey.io._amass_runs import Run, space_evenly, split_runs
-from marey.io.take._files import make_file_names
+from marey.io.file_names import make_file_names
 
 MODEL_TYPES = {23: "smpl", 51: "smplh", 54: "smplx"}
 """Model by number of joints below the root."""

@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 from marey.core.clip import Clip
 from marey.core.errors import FormatError, InputError
 from marey.io._image_header import read_stored_size
-from marey.io._limits import check_picture_size
+from marey.io.limits import check_picture_size
 from marey.io.recording_names import IMAGE_SUFFIXES
 
 

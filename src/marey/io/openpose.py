@@ -27,10 +27,10 @@ from jaxtyping import Float
 from marey.core import Keypoints2D, Person, Skeleton, Take, convert_keypoints, load_skeleton
 from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.core.files import atomic_folder
-from marey.io._json import JsonFault, check_unique, get_objects, read_json, read_numbers
-from marey.io._link import link_sightings
-from marey.io._sightings import Sighting, View, build_take
 from marey.io._whole_body import convert_points
+from marey.io.json_file import JsonFault, check_unique, get_objects, read_json, read_numbers
+from marey.io.link import link_sightings
+from marey.io.sightings import Sighting, View, build_take
 
 PIXEL_CENTRE = 0.5
 FILE_END = "_keypoints.json"

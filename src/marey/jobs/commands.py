@@ -5,7 +5,7 @@ from math import isfinite
 from pathlib import Path
 
 from marey.core.errors import InputError
-from marey.io._joint_names import JointNames
+from marey.io.joint_names import JointNames
 from marey.jobs.export.outputs import check_take
 from marey.jobs.export.take import check_export, export, find_videos
 from marey.jobs.readers import Axis

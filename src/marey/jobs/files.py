@@ -6,8 +6,8 @@ from pathlib import Path
 from marey.core import BodyMotion, Clip, Keypoints3D, Take
 from marey.core.errors import InputError
 from marey.core.files import refuse_existing, refuse_missing
-from marey.io._joint_names import JointNames
-from marey.io._limits import check_picture_size
+from marey.io.joint_names import JointNames
+from marey.io.limits import check_picture_size
 from marey.io.recording_names import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from marey.jobs.export.writers import MOTION_WRITERS, POINT_WRITERS, check_names
 from marey.jobs.readers import FORCED, IMAGE_DOORS, READERS, Axis, Hints, Size, find_door

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from marey.core import BodyMotion, Clip, Keypoints3D, Person, Take
 from marey.core.errors import InputError, NothingFoundError
-from marey.io._sightings import TIMES_OF_FILE
+from marey.io.sightings import TIMES_OF_FILE
 from marey.jobs.files import holds_image_keypoints, read
 from marey.jobs.readers import Axis, Size, Value, find_door
 

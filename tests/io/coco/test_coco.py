@@ -14,8 +14,8 @@ from marey.core.errors import (
     NothingFoundError,
     OutputExistsError,
 )
-from marey.io._json import MAX_JSON_BYTES
 from marey.io.coco import read_coco, write_coco
+from marey.io.json_file import MAX_JSON_BYTES
 from marey.io.take import write_take
 from tests.io.keypoint_takes import SIZE, make_take, same_keypoints
 from tests.io.mutations import mutate, mutate_numbers

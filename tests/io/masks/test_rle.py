@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from marey.io._json import JsonFault
+from marey.io.json_file import JsonFault
 from marey.io.masks._rle import decode_text, encode_text, fill_runs, find_runs, read_segmentation
 
 masks = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=40))

@@ -23,9 +23,9 @@ from marey.core.errors import FormatError, NothingFoundError
 from marey.datasets._fields import get_dict, to_array
 from marey.datasets.outputs.detections import COCO_18, find_skeleton_of, link, sight
 from marey.datasets.outputs.people import Options, name_person
-from marey.io._json import JsonFault
-from marey.io._sightings import Sighting
 from marey.io.coco._fields import image_number
+from marey.io.json_file import JsonFault
+from marey.io.sightings import Sighting
 
 SPARSE = 10
 """Numbers that leave out more than 9 of 10 frames number no frames."""

@@ -8,10 +8,10 @@ from jaxtyping import Float
 from marey.core import Skeleton, Take, load_skeleton
 from marey.core.errors import FormatError
 from marey.datasets.outputs.people import Options
-from marey.io._json import JsonFault
-from marey.io._link import link_sightings
-from marey.io._sightings import Sighting, View, build_take
 from marey.io.coco._parts import PIXEL_CENTRE, find_skeleton
+from marey.io.json_file import JsonFault
+from marey.io.link import link_sightings
+from marey.io.sightings import Sighting, View, build_take
 
 COCO_18 = tuple(name for name in load_skeleton("openpose-25").keypoints[:19] if name != "mid_hip")
 """OpenPose's older list: BODY_25 without the middle of the hips and the feet."""

@@ -26,10 +26,10 @@ from marey.core.errors import FormatError
 from marey.datasets._fields import get_array, get_dict, get_list, to_array
 from marey.datasets.outputs.gather import build_take
 from marey.datasets.outputs.people import Options, Points, Seen
-from marey.io._limits import check_picture_size
-from marey.io._link import link_sightings
-from marey.io._sightings import Sighting, View
-from marey.io._sightings import build_take as build_view
+from marey.io.limits import check_picture_size
+from marey.io.link import link_sightings
+from marey.io.sightings import Sighting, View
+from marey.io.sightings import build_take as build_view
 
 KIND = "Detectron2 keypoints"
 _COCO, _H36M = load_skeleton("coco-17"), load_skeleton("h36m-17")

@@ -10,8 +10,8 @@ from marey.core.restricted_joblib import is_joblib, read_joblib
 from marey.core.restricted_pickle import read_pickle
 from marey.datasets._object_npy import read_object_npz
 from marey.datasets.outputs.weights import read_weights
-from marey.io._json import read_json
-from marey.io._npz import list_arrays
+from marey.io.json_file import read_json
+from marey.io.npz import list_arrays
 
 HEAD_BYTES = 1 << 16
 PACKED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00\x00", b"\x78", b"ZF", b"\x04\x22\x4d\x18")

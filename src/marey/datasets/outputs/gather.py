@@ -23,7 +23,7 @@ from marey.core import (
 from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.datasets.outputs.people import Options, Points, Posed, Seen
 from marey.datasets.outputs.rotations import turn_places, turn_rotations
-from marey.io._sightings import MAX_CELLS, MAX_PEOPLE, View, make_clock
+from marey.io.sightings import MAX_CELLS, MAX_PEOPLE, View, make_clock
 
 MAX_FRAMES = 10_000_000
 

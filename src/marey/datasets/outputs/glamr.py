@@ -30,8 +30,8 @@ from marey.datasets.outputs.people import (
     name_person,
 )
 from marey.datasets.outputs.rotations import from_matrices, from_vectors
-from marey.io._limits import check_picture_size
-from marey.io._sightings import View
+from marey.io.limits import check_picture_size
+from marey.io.sightings import View
 
 
 def recognise(document: Any) -> bool:

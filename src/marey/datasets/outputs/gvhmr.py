@@ -31,8 +31,8 @@ from marey.datasets.outputs.people import (
     Seen,
 )
 from marey.datasets.outputs.rotations import from_vectors
-from marey.io._limits import check_picture_size
-from marey.io._sightings import View
+from marey.io.limits import check_picture_size
+from marey.io.sightings import View
 
 WORLD, CAMERA = "smpl_params_global", "smpl_params_incam"
 NUM_BODY, NUM_JOINTS = 21, 54

@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from scipy.spatial.transform import Rotation
 
 from marey.core import Skeleton
-from marey.io._sightings import check_name
+from marey.io.sightings import check_name
 
 FROM_CAMERA = Rotation.from_matrix([[1, 0, 0], [0, 0, 1], [0, -1, 0]])
 FROM_Y_UP = Rotation.from_matrix([[1, 0, 0], [0, 0, -1], [0, 1, 0]])

@@ -34,7 +34,7 @@ from marey.datasets.outputs.gather import build_take
 from marey.datasets.outputs.people import FROM_CAMERA, Options, Posed, Seen
 from marey.datasets.outputs.rotations import from_matrices, from_vectors
 from marey.datasets.outputs.stated_joints import state_joints
-from marey.io._sightings import MAX_PEOPLE, View
+from marey.io.sightings import MAX_PEOPLE, View
 
 HMR2_FOCAL_PX, HMR2_SIDE_PX, FOV = 5000.0, 256.0, math.radians(60)
 HMR2, MULTI_HMR = "pred_smpl_params", {"rotvec", "transl_pelvis"}

@@ -26,8 +26,8 @@ from marey.datasets.outputs.cameras import central_K, level_camera
 from marey.datasets.outputs.gather import build_take
 from marey.datasets.outputs.people import FROM_CAMERA, Options, Points, Posed, Seen, name_person
 from marey.datasets.outputs.rotations import from_matrices
-from marey.io._limits import check_picture_size
-from marey.io._sightings import View
+from marey.io.limits import check_picture_size
+from marey.io.sightings import View
 
 FOCAL_PX, RES_PX = 5000.0, 256.0
 _SKELETON = load_skeleton("smpl-45")

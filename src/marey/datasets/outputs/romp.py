@@ -26,8 +26,8 @@ from marey.datasets.outputs.cameras import central_K, level_camera
 from marey.datasets.outputs.gather import build_take
 from marey.datasets.outputs.people import FROM_CAMERA, Options, Points, Posed, Seen, name_person
 from marey.datasets.outputs.rotations import from_vectors
-from marey.io._link import link_sightings
-from marey.io._sightings import Sighting, View
+from marey.io.link import link_sightings
+from marey.io.sightings import Sighting, View
 
 FOV = math.radians(60)
 NUM_SHAPE = 10

@@ -24,8 +24,8 @@ from marey.datasets._fields import get_array, get_dict, to_array
 from marey.datasets.outputs.cameras import central_K, level_camera
 from marey.datasets.outputs.gather import build_take
 from marey.datasets.outputs.people import Options, Points, Seen
-from marey.io._link import link_sightings
-from marey.io._sightings import Sighting, View
+from marey.io.link import link_sightings
+from marey.io.sightings import Sighting, View
 
 KEY = "pred_keypoints_3d"
 COUNT = 70

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from marey.core.errors import FormatError, InputError
-from marey.io._npz import list_arrays
+from marey.io.npz import list_arrays
 
 PICKLED = (".pkl", ".pickle", ".joblib", ".pt", ".pth")
 """Files that may hold other programs' results."""

@@ -28,8 +28,8 @@ from marey.datasets.outputs.cameras import central_K, level_camera
 from marey.datasets.outputs.gather import build_take
 from marey.datasets.outputs.people import FROM_CAMERA, Options, Points, Posed, Seen, name_person
 from marey.datasets.outputs.rotations import from_matrices, from_vectors
-from marey.io._limits import MAX_SIDE_PX
-from marey.io._sightings import View
+from marey.io.limits import MAX_SIDE_PX
+from marey.io.sightings import View
 
 FOCAL_PX = 5000.0
 SKELETONS = {49: "spin-49", 24: "smpl-24", 14: "j14"}

@@ -28,7 +28,7 @@ from marey.datasets.outputs.people import (
     name_person,
 )
 from marey.datasets.outputs.rotations import from_vectors
-from marey.io._sightings import View
+from marey.io.sightings import View
 
 KEYS = {"pose", "trans", "betas", "frame_ids"}
 

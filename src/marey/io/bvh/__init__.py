@@ -34,7 +34,6 @@ from marey.core import BodyMotion
 from marey.core.errors import FormatError, InputError, NothingFoundError
 from marey.core.files import atomic_path, refuse_existing
 from marey.io._amass_runs import Run, space_evenly, split_runs
-from marey.io._joint_names import JointNames
 from marey.io.amass import name_people
 from marey.io.bvh._angles import split_rotation
 from marey.io.bvh._frames import parse_frames, write_frames
@@ -42,6 +41,7 @@ from marey.io.bvh._hierarchy import Node, format_hierarchy, parse_hierarchy
 from marey.io.bvh._lines import open_lines
 from marey.io.bvh._rig import PosedNodes, guess_unit, pose_nodes, turn_y_up
 from marey.io.bvh._skeleton import make_figures, make_nodes, make_rig
+from marey.io.joint_names import JointNames
 
 UNIT_M = 0.01
 """Metres per unit of the files we write."""

@@ -9,8 +9,8 @@ from jaxtyping import Float
 
 from marey.body.load import load_body
 from marey.core import BodyMotion, Rig
-from marey.io._joint_names import JointNames, from_mixamo, name_joints
 from marey.io.bvh._hierarchy import POSITIONS, ROTATIONS, Node
+from marey.io.joint_names import JointNames, from_mixamo, name_joints
 
 _END = "_end"
 """What the name of an End Site adds to its joint's."""

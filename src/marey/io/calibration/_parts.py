@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from marey.core import Cameras
 from marey.core.errors import FormatError, InputError
-from marey.io._limits import check_picture_size
+from marey.io.limits import check_picture_size
 from marey.io.toml_file import read_toml
 
 MAX_BYTES = 10_000_000

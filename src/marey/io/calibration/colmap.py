@@ -20,7 +20,6 @@ from scipy.spatial.transform import Rotation
 from marey.core import Cameras
 from marey.core.errors import FormatError, InputError
 from marey.core.files import atomic_folder
-from marey.io._npz import read_npy
 from marey.io.calibration._colmap_binary import (
     pack_images,
     pack_lenses,
@@ -36,6 +35,7 @@ from marey.io.calibration._parts import (
     list_cameras,
     to_numbers,
 )
+from marey.io.npz import read_npy
 
 MAX_BYTES = 500_000_000
 

@@ -29,11 +29,11 @@ from pathlib import Path
 from marey.core import Take
 from marey.core.errors import FormatError, InputError
 from marey.core.files import atomic_path
-from marey.io._json import JsonFault, read_json
-from marey.io._link import link_sightings
-from marey.io._sightings import build_take
 from marey.io.coco._read import read_layout
 from marey.io.coco._write import write_dataset
+from marey.io.json_file import JsonFault, read_json
+from marey.io.link import link_sightings
+from marey.io.sightings import build_take
 
 
 def write_coco(

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from marey.io._json import JsonFault, get_whole, read_numbers
-from marey.io._limits import MAX_SIDE_PX
-from marey.io._sightings import check_name
 from marey.io.coco._parts import PARTS
+from marey.io.json_file import JsonFault, get_whole, read_numbers
+from marey.io.limits import MAX_SIDE_PX
+from marey.io.sightings import check_name
 
 Table = dict[str, Any]
 

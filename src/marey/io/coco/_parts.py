@@ -6,7 +6,7 @@ import numpy as np
 
 from marey.core import Skeleton, load_skeleton
 from marey.core.skeleton import mirror_name
-from marey.io._json import JsonFault
+from marey.io.json_file import JsonFault
 
 PIXEL_CENTRE = 0.5
 """What a keypoint gains on its way into marey: index 0 is the middle of the first pixel."""

@@ -9,8 +9,6 @@ import numpy as np
 from jaxtyping import Float
 
 from marey.core import Skeleton
-from marey.io._json import JsonFault, check_unique, get_objects, get_whole, read_numbers
-from marey.io._sightings import Sighting, View
 from marey.io.coco._fields import (
     Table,
     has_keypoints,
@@ -24,6 +22,8 @@ from marey.io.coco._fields import (
     read_time,
 )
 from marey.io.coco._parts import PARTS, PIXEL_CENTRE, find_skeleton
+from marey.io.json_file import JsonFault, check_unique, get_objects, get_whole, read_numbers
+from marey.io.sightings import Sighting, View
 
 MAX_FRAMES = 10_000_000
 SPARSE = 10

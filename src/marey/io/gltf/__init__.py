@@ -30,7 +30,6 @@ import numpy as np
 from marey.body.model import Body
 from marey.core import BodyMotion, Rig
 from marey.core.errors import FormatError, InputError
-from marey.io._joint_names import JointNames, name_joints
 from marey.io.gltf._animation import (
     add_motion,
     find_present,
@@ -40,6 +39,7 @@ from marey.io.gltf._animation import (
 )
 from marey.io.gltf._character import PERSON_COLORS, GltfMesh, add_character, make_characters
 from marey.io.gltf._container import GlbReader, GlbWriter
+from marey.io.joint_names import JointNames, name_joints
 
 FORMAT, FORMAT_VERSION = "marey-gltf", 1
 

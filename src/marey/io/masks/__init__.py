@@ -21,8 +21,8 @@ import numpy as np
 from jaxtyping import Bool
 
 from marey.core.errors import FormatError, InputError
-from marey.io._json import JsonFault, read_json
 from marey.io.images import is_image, list_images
+from marey.io.json_file import JsonFault, read_json
 from marey.io.masks._images import MAX_PEOPLE, read_mask_image, split_colours
 from marey.io.masks._rle import read_segmentation
 from marey.io.masks._rows import MAX_FRAMES, read_rows

@@ -8,7 +8,7 @@ from jaxtyping import Bool, UInt8
 
 from marey.core.errors import FormatError, InputError
 from marey.io._image_header import read_stored_size
-from marey.io._limits import check_picture_size
+from marey.io.limits import check_picture_size
 
 MAX_PEOPLE = 64
 _SOFT = 128

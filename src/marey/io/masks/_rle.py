@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Bool, Int
 
-from marey.io._json import JsonFault, read_numbers
+from marey.io.json_file import JsonFault, read_numbers
 
 MAX_RUNS = 2_000_000
 MAX_POLYGONS = 10_000

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from marey.io._json import JsonFault, get_objects, get_whole
+from marey.io.json_file import JsonFault, get_objects, get_whole
 from marey.io.masks._images import MAX_PEOPLE
 
 MAX_FRAMES = 1_000_000

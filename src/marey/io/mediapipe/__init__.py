@@ -29,8 +29,6 @@ from jaxtyping import Float, Shaped
 
 from marey.core import Keypoints3D, Person, Take, load_skeleton
 from marey.core.errors import FormatError, InputError, NothingFoundError
-from marey.io._npz import list_arrays, read_npy, read_npz
-from marey.io._sightings import MAX_CELLS, Sighting, View, build_take, make_clock
 from marey.io.mediapipe._fields import (
     RATE_KEYS,
     SIZE_KEYS,
@@ -40,6 +38,8 @@ from marey.io.mediapipe._fields import (
     find_size,
     find_time,
 )
+from marey.io.npz import list_arrays, read_npy, read_npz
+from marey.io.sightings import MAX_CELLS, Sighting, View, build_take, make_clock
 
 IMAGE_KEYS = ("landmarks", "pose_landmarks", "keypoints", "kp")
 WORLD_KEYS = ("world_landmarks", "pose_world_landmarks", "world")

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from marey.core.errors import FormatError
-from marey.io._limits import MAX_SIDE_PX
+from marey.io.limits import MAX_SIDE_PX
 
 SIZE_KEYS = ("wh", "size", "image_size")
 RATE_KEYS = ("fps", "frame_rate")

@@ -1,7 +1,6 @@
 """The list of files inside a take: adding to it, and trusting none of its entries unseen."""
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,11 +14,6 @@ from marey.io.images import list_images
 
 HEADER = "take.toml"
 """The header, which lists all files but itself and the notes of the run."""
-
-SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-
-RESERVED_NAME = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)", re.IGNORECASE)
-"""Names that Windows does not allow for files, whatever their suffix."""
 
 
 class FileList:
@@ -140,32 +134,3 @@ def describe_source(path: Path) -> dict[str, Any]:
     if path.is_file():
         return {"bytes": path.stat().st_size, "sha256": hash_file(path)}
     return {}
-
-
-def make_file_names(names: Sequence[str], *, fallback: str) -> list[str]:
-    """Return a distinct, portable file name for each name.
-
-    Names that cannot serve (other characters, or equal to an earlier one but for the case) become
-    `fallback` with a number, counted from 1.
-    """
-    namer = FileNamer(fallback)
-    return [namer.choose(name) for name in names]
-
-
-class FileNamer:
-    """Chooses file names one after the other; see `make_file_names`."""
-
-    def __init__(self, fallback: str):
-        self._fallback, self._number = fallback, 0
-        self._taken: set[str] = set()
-
-    def choose(self, name: str) -> str:
-        """Return the file name for the next name."""
-        self._number += 1
-        numbered = f"{self._fallback}-{self._number}"
-        fits = SAFE_NAME.fullmatch(name) and not RESERVED_NAME.fullmatch(name)
-        candidate = name if fits else numbered
-        while candidate.casefold() in self._taken:
-            candidate = numbered if candidate == name else f"{candidate}-x"
-        self._taken.add(candidate.casefold())
-        return candidate

@@ -16,7 +16,8 @@ from marey.core.take import Person, Take
 from marey.core.tracks import Track, Tracks
 from marey.io._npy import DTYPES
 from marey.io._toml import format_toml, sort_table
-from marey.io.take._files import FileList, FileNamer, describe_source, make_file_names
+from marey.io.file_names import FileNamer, make_file_names
+from marey.io.take._files import FileList, describe_source
 
 Table = dict[str, Any]
 

@@ -18,9 +18,10 @@ from marey.core.motion import BodyMotion
 from marey.core.take import Person, Take
 from marey.core.tracks import Track
 from marey.io._toml import sort_table
+from marey.io.file_names import FileNamer
 from marey.io.take import read_header, refuse_strangers, write_header, write_run
 from marey.io.take._check import check_person, check_take, check_track
-from marey.io.take._files import HEADER, FileList, FileNamer, FileReader
+from marey.io.take._files import HEADER, FileList, FileReader
 from marey.io.take._read import PartsReader, build_take, explain_damage
 from marey.io.take._write import (
     PeopleWriter,

@@ -18,7 +18,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from marey.core.errors import FormatError, InputError
-from marey.io._limits import MAX_PIXELS, check_picture_size
+from marey.io.limits import MAX_PIXELS, check_picture_size
 
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,gif,mxf,ivf,nut,"

@@ -15,8 +15,8 @@ from av.error import FFmpegError
 from jaxtyping import Float
 
 from marey.core.errors import FormatError
-from marey.io._limits import check_picture_size
 from marey.io._orientation import Orientation, read_orientation
+from marey.io.limits import check_picture_size
 from marey.io.video._container import Source, open_source
 
 HIDDEN_FRAME_CODECS = frozenset({"vp8"})

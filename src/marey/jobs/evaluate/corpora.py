@@ -157,7 +157,7 @@ def list_files(path: Path) -> list[Path]:
 
 
 def _list_names(path: Path) -> Names:
-    from marey.io._npz import list_arrays
+    from marey.io.npz import list_arrays
 
     try:
         return frozenset(list_arrays(path))

@@ -12,7 +12,7 @@ from typing import Literal
 from marey.core import Keypoints3D, Take
 from marey.core.errors import InputError
 from marey.core.progress import Progress, silent
-from marey.io._joint_names import JointNames
+from marey.io.joint_names import JointNames
 from marey.jobs.export.moved_videos import Videos, name_views
 from marey.jobs.export.overlay import draw_overlay, find_view
 from marey.jobs.files import refuse_existing, write
@@ -78,7 +78,7 @@ def name_files(take: Take, path: Path, camera: str | None) -> dict[int, Path]:
         path: The name asked for: of the one file, or of what gets the cameras' names added.
         camera: Name of one camera.
     """
-    from marey.io.take._files import make_file_names
+    from marey.io.file_names import make_file_names
 
     names = name_views(take)
     if camera is not None or len(names) < 2:

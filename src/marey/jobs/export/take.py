@@ -5,7 +5,7 @@ from pathlib import Path
 from marey.core import Take
 from marey.core.errors import InputError, NothingFoundError
 from marey.core.progress import Progress, silent
-from marey.io._joint_names import JointNames
+from marey.io.joint_names import JointNames
 from marey.jobs.export.doors import DOORS, Choices, Need
 from marey.jobs.export.moved_videos import Videos, list_names, name_views
 from marey.jobs.export.overlay import find_view

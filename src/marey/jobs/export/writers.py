@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from marey.core import BodyMotion, Keypoints3D, Rig
 from marey.core.errors import InputError
-from marey.io._joint_names import JointNames
+from marey.io.joint_names import JointNames
 
 SMPL_FAMILY = ("smpl", "smplh", "smplx")
 """Bodies known by their kind only: what AMASS files move while the body itself is not known."""

@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from marey.core.errors import FormatError, InputError
 from marey.core.files import atomic_folder
-from marey.io._json import read_json
+from marey.io.json_file import read_json
 from marey.models.hanet.checkpoint import build
 from marey.models.hanet.config import HANetConfig
 from marey.models.hanet.network import HANet
