@@ -3,6 +3,11 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Other processes run beside the tests: no example has a deadline.
+settings.register_profile("marey", deadline=None)
+settings.load_profile("marey")
 
 
 @pytest.fixture(scope="session")

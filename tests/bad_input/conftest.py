@@ -15,7 +15,7 @@ from marey.core import Take
 from marey.io.take import read_take
 from marey.io.video import read_frames, write_video
 from marey.jobs.report import write_report
-from marey.jobs.solve import into as solve_into
+from marey.jobs.solve import people_stage
 
 from .stand_ins import SameBox, SamePose
 
@@ -49,7 +49,7 @@ def folder(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def stand_ins(monkeypatch) -> None:
     """Networks that cost nothing and see somebody in every picture."""
-    monkeypatch.setattr(solve_into, "open_networks", lambda options: (SameBox(), SamePose()))
+    monkeypatch.setattr(people_stage, "open_networks", lambda options: (SameBox(), SamePose()))
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +73,7 @@ def compiled(tmp_path_factory, clip) -> None:
     folder = tmp_path_factory.mktemp("compiled")
     (folder / "clip.mp4").write_bytes(clip)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(solve_into, "open_networks", lambda options: (SameBox(), SamePose()))
+        patch.setattr(people_stage, "open_networks", lambda options: (SameBox(), SamePose()))
         cli.main(["solve", str(folder / "clip.mp4"), "-o", str(folder / "clip.take"), "--quiet"])
 
 
