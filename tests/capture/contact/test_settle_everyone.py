@@ -1,6 +1,6 @@
 """One camera: people give way in depth, slowly; windows, pieces and interruptions do not show."""
 
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 
 import numpy as np
 import pytest
@@ -167,6 +167,25 @@ def test_a_piece_in_which_nobody_is_near_anybody(light):
     assert gathering.pieces[len(done.pieces) - 1].people == (0, 1)
     for person in place(done, gathering):
         assert np.isfinite(person.motion.T_world_root).all()
+
+
+def test_what_stays_deep_has_half_the_confidence(light, monkeypatch):
+    """Two are in each other until one of them leaves, who came a frame late; a third is near."""
+    motion = stand(light, [(-0.12, 0.0), (0.12, 0.0), (0.9, 0.0)], frames=6, arms=1.3)
+    motion.T_world_root[1, 4:, 5] = 2.0
+    people = film(light, motion, (0, 1, 0))
+    firm = replace(QUICK, rounds=0, again=0, stuck=0.006, deep=1.0)
+    monkeypatch.setattr(meetings, "WINDOW", 3)
+    done = settle(InMemory(motion.time, people), light, **asdict(firm))
+    placed = Take(time=motion.time, people=place(done, InMemory(motion.time, people))).motion
+    left = separate_people(light, replace(placed, touch=None), options=replace(firm, rounds=0))
+    deep = np.zeros((3, 6), bool)
+    for pair, depth in zip(left.pairs, left.before, strict=True):
+        deep[pair] |= depth > firm.stuck
+    assert 0 < deep.sum() < 12
+    given = np.stack([np.r_[np.zeros(p.start), p.motion.confidence[0]] for p in people])
+    assert np.array_equal(placed.confidence, np.where(deep, given / 2, given))
+    assert people[0].motion.confidence.min() == 1.0  # What was given stays as it was.
 
 
 @pytest.mark.parametrize("collision", [True, False])

@@ -184,7 +184,7 @@ def lay_over(motion: BodyMotion, people: Sequence[int], window: slice, moved: Mo
     """Put what has moved in the place of what was there.
 
     Args:
-        motion: Of `people` in a window; its arrays are written to.
+        motion: Of `people` in a window; the arrays of its poses are written to.
         people: Who.
         window: Frames.
         moved: What has moved, there or elsewhere.
@@ -198,7 +198,7 @@ def lay_over(motion: BodyMotion, people: Sequence[int], window: slice, moved: Mo
             continue
         other = moved.people.index(number)
         known = moved.motion.confidence[other, own] > 0
-        for name in ("T_world_root", "R_parent_joint", "confidence"):
+        for name in ("T_world_root", "R_parent_joint"):
             array, new = getattr(motion, name), getattr(moved.motion, name)
             array[row, there][known] = new[other, own][known]
 
@@ -209,5 +209,4 @@ def _blank(motion: BodyMotion) -> BodyMotion:
         motion,
         T_world_root=np.full_like(motion.T_world_root, np.nan),
         R_parent_joint=np.full_like(motion.R_parent_joint, np.nan),
-        confidence=np.zeros_like(motion.confidence),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from marey.body import Body
 from marey.capture.contact.depth_first import give_way
@@ -24,8 +24,10 @@ from marey.core.motion import BodyTouch
 from marey.core.progress import Progress, silent
 from marey.core.scratch import Scratch, chunks
 from marey.fit.contact.body_parts import name_parts
+from marey.fit.contact.crowd import Crowd
 from marey.fit.contact.crowd_body import CrowdBody
 from marey.fit.contact.options import CollisionOptions
+from marey.fit.contact.separate import find_unsure
 from marey.fit.contact.stretches import Piece
 from marey.fit.contact.touch import find_touches
 from marey.fit.threads import one_thread_each
@@ -46,6 +48,9 @@ class SettledEveryone:
     """Of everyone with a motion, in their order, by the clip's frames; None where nobody looked."""
     moved: dict[int, list[int]] = field(default_factory=dict)
     """Numbers of the pieces in which each person has moved."""
+    unsure: dict[int, Int[np.ndarray, "M"]] = field(default_factory=dict)
+    """Frames of the clip in which each person is still deep in somebody, or in the same place as
+    somebody; their poses have half the confidence."""
 
     def place(
         self, number: int, motion: BodyMotion, *, scratch: Scratch | None = None
@@ -62,6 +67,10 @@ class SettledEveryone:
             row = list(self.meetings.moving).index(number)
             own = self.touches.of_person(row, start=start, stop=start + length)
             motion = replace(motion, touch=own)
+        if number in self.unsure:
+            confidence = motion.confidence.copy()
+            confidence[0, self.unsure[number] - start] *= np.float32(0.5)
+            motion = replace(motion, confidence=confidence)
         if number not in self.moved and number not in self.meetings.shifts:
             return motion
         scratch, old = scratch or Scratch(), motion
@@ -69,7 +78,6 @@ class SettledEveryone:
             motion,
             T_world_root=_copy(scratch, "apart.root", old.T_world_root),
             R_parent_joint=_copy(scratch, "apart.joints", old.R_parent_joint),
-            confidence=old.confidence.copy(),
         )
         span = slice(start, start + length)
         if number in self.meetings.shifts:
@@ -80,7 +88,7 @@ class SettledEveryone:
                 )
         for piece in self.moved.get(number, ()):
             lay_over(motion, (number,), span, read_piece(self.meetings.gathering, piece))
-        return replace(motion, confidence=old.confidence)
+        return motion
 
 
 def settle_everyone(
@@ -131,9 +139,37 @@ def settle_everyone(
             pieces=tuple((piece.first, piece.stop) for piece in pieces),
             moved=moved,
         )
+        if options.collision is not None:
+            done = replace(done, unsure=_find_unsure(done))
         if not options.touches or alone:
             return done
         return replace(done, touches=_find_touches(done))
+
+
+def _cut_near(done: SettledEveryone, number: int) -> tuple[list[int], BodyMotion]:
+    """Return those who are near somebody in a window, and their motion as this stage leaves it."""
+    meetings = done.meetings
+    window = meetings.windows[number]
+    people = sorted({n for pair in meetings.near[number] for n in pair})
+    motion = meetings.cut(people, window)
+    for piece, (first, stop) in enumerate(done.pieces):
+        if first < window.stop and stop > window.start:
+            lay_over(motion, people, window, read_piece(meetings.gathering, piece))
+    return people, motion
+
+
+def _find_unsure(done: SettledEveryone) -> dict[int, Int[np.ndarray, "M"]]:
+    """Find who is still deep in somebody, in every window in which somebody is near somebody."""
+    meetings, found = done.meetings, {}
+    for number in sorted(meetings.near):
+        people, motion = _cut_near(done, number)
+        crowd = Crowd(meetings.body, motion, None, meetings.options, meetings.workers)
+        depths = {pair: crowd.measure(*pair, within=0.0) for pair in crowd.find_pairs()}
+        for who, unsure in zip(people, find_unsure(crowd, depths), strict=True):
+            frames = np.flatnonzero(unsure) + meetings.windows[number].start
+            if len(frames):
+                found.setdefault(who, []).append(frames)
+    return {who: np.concatenate(parts) for who, parts in found.items()}
 
 
 def _find_touches(done: SettledEveryone) -> BodyTouch:
@@ -144,11 +180,7 @@ def _find_touches(done: SettledEveryone) -> BodyTouch:
     names = tuple(meetings.gathering.names[number] for number in everyone)
     for number in sorted(meetings.near):
         window = meetings.windows[number]
-        people = sorted({n for pair in meetings.near[number] for n in pair})
-        motion = meetings.cut(people, window)
-        for piece, (first, stop) in enumerate(done.pieces):
-            if first < window.stop and stop > window.start:
-                lay_over(motion, people, window, read_piece(meetings.gathering, piece))
+        people, motion = _cut_near(done, number)
         touch = find_touches(meetings.body, motion, workers=meetings.workers)
         rows = np.array([everyone.index(n) for n in people])
         who, other = rows[touch.person], rows[touch.other]

@@ -10,7 +10,7 @@ Frames are grouped into stretches around those in which skins enter each other; 
 is touched, not even by rounding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -101,9 +101,7 @@ def separate_people(
                 solve_piece(crowd, pairs, piece, workers)
             progress("collisions", number + 1, len(stretches))
         after = [crowd.measure(*pair, within=0.0) for pair in pairs]
-        unsure = crowd.find_coincident()
-    for (a, b), depth in zip(pairs, after, strict=True):
-        unsure[[a, b]] |= depth > options.stuck
+        unsure = find_unsure(crowd, dict(zip(pairs, after, strict=True)))
     blank = np.zeros((0, len(motion.time)))
     return Separated(
         motion=_doubt(crowd.motion(), unsure),
@@ -113,6 +111,21 @@ def separate_people(
         changed=crowd.changed,
         unsure=unsure,
     )
+
+
+def find_unsure(
+    crowd: Crowd, depths: Mapping[Pair, Float[np.ndarray, "T"]]
+) -> Bool[np.ndarray, "N T"]:
+    """Say whose poses are doubtful: still deep in somebody, or in the same place as somebody.
+
+    Args:
+        crowd: Everyone, as they are now.
+        depths: How deep pairs are in each other now, m.
+    """
+    unsure = crowd.find_coincident()
+    for (a, b), depth in depths.items():
+        unsure[[a, b]] |= depth > crowd.options.stuck
+    return unsure
 
 
 def _doubt(motion: BodyMotion, unsure: Bool[np.ndarray, "N T"]) -> BodyMotion:

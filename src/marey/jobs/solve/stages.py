@@ -22,7 +22,7 @@ from marey.jobs.solve.options import SolveOptions
 
 Table = Mapping[str, Any]
 
-_PEOPLE_REVISION, _FIT_REVISION, _COLLISION_REVISION, _REFINE_REVISION = 2, 2, 1, 1
+_PEOPLE_REVISION, _FIT_REVISION, _COLLISION_REVISION, _REFINE_REVISION = 2, 2, 2, 1
 
 _NETWORKS = {
     False: ("blazepose", "hand-landmarks"),
