@@ -1,6 +1,7 @@
 """Keypoint files of several cameras and their calibration become a take."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,16 @@ from marey.body import load_body
 from marey.core import Keypoints2D
 from marey.core.errors import InputError
 from marey.io.calibration.anipose import write_anipose
+from marey.io.take import write_take
+from marey.jobs.info import describe_file as describe
 from marey.jobs.readers import KeypointHints
 from marey.jobs.solve.keypoint_views import solve_keypoint_views
 from marey.jobs.solve.options import SolveOptions
 from marey.jobs.solve.views_commands import ManyVideos, solve_keypoint_files
 from marey.synthetic import PERFECT, make_cameras, synthetic_scene
+from marey.view.report.camera_figures import measure_cameras
+from marey.view.report.camera_words import judge_camera
+from marey.view.report.findings import find_all
 
 FROM_BODY_25 = (0, None, 6, 8, 10, 5, 7, 9, None, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3)
 """COCO's rows in the order of OpenPose's BODY_25; what it has more is left out."""
@@ -68,6 +74,30 @@ def test_folders_of_openpose_become_two_bodies(folder: Path):
     views = take.provenance["views"]
     assert all(views[name]["agreeing"] > 0.95 for name in take.cameras.names)
     assert len(said) == 1 and "clock" in said[0]
+
+
+def test_what_a_video_was_mistaken_for_stays_in_the_take(folder: Path, tmp_path: Path):
+    for view, other in ((1, 1), (2, 3), (3, 2), (4, 4)):
+        shutil.copytree(folder / f"camera{other}", tmp_path / f"camera{view}")
+    said: list[str] = []
+    take = solve_keypoint_views(
+        [tmp_path / f"camera{view}" for view in (1, 2, 3, 4)],
+        folder / "rig.toml",
+        hints=KeypointHints(frame_rate=30.0),
+        note=said.append,
+    ).take
+    (sentence,) = (line for line in said if "look exchanged" in line)
+    assert [clip.warnings for clip in take.clips] == [(), (sentence,), (sentence,), ()]
+    left_out = {name: view.get("left_out") for name, view in take.provenance["views"].items()}
+    assert [*left_out.values()] == [None, sentence, sentence, None]
+    (finding,) = (each for each in find_all(take, ()) if each.kind == "Fault of the recording")
+    assert finding.text == f"{sentence}."
+    cameras = measure_cameras(take)
+    assert cameras is not None
+    assert "left it out" in judge_camera(cameras, 1)
+    assert "left it out" not in judge_camera(cameras, 0)
+    write_take(take, tmp_path / "a.take")
+    assert sentence in describe(tmp_path / "a.take").warnings
 
 
 def test_what_is_refused(folder: Path):

@@ -165,6 +165,7 @@ def _warn(take: Take) -> list[str]:
     warnings = [
         f"{path} is no longer there; overlays need --video" for path in paths if not path.exists()
     ]
+    warnings += dict.fromkeys(warning for clip in take.clips for warning in clip.warnings)
     without = [person.name for person in take.people if person.motion is None]
     if without and len(without) < len(take.people):
         warnings.append(f"{format_count(len(without), 'person has', 'people have')} no motion")

@@ -16,7 +16,7 @@ from marey.capture.rig.camera_paths import CameraPath, follow_paths
 from marey.capture.rig.view_clocks import ViewClock, describe_clocks, find_clocks, set_clocks
 from marey.capture.views.many_views import ManyViewsOptions, solve_views
 from marey.capture.views.view_quality import ViewQuality
-from marey.core import Cameras, Keypoints2D, Take
+from marey.core import Cameras, Clip, Keypoints2D, Take
 from marey.core.progress import Progress
 from marey.fit.contact.options import CollisionOptions
 from marey.io.overrides import describe_overrides
@@ -113,7 +113,8 @@ def finish_views(  # noqa: PLR0913
         note(solved.looked.describe())
         stages["contact"] = {"road": options.contact, **_describe_look(solved.looked)}
     # Clocks without the drift that was taken out: those of the files, which pictures are found by.
-    take = replace(solved.take, clips=tuple(seen.clip for seen in views))
+    clips = tuple(map(_note_mistake, (seen.clip for seen in views), solved.quality))
+    take = replace(solved.take, clips=clips)
     if overrides:
         stages["overrides"] = {"entries": describe_overrides(overrides)}
     if options.refine != "none":
@@ -155,11 +156,19 @@ def _describe_clocks(clocks: Sequence[ViewClock]) -> Mapping[str, Any]:
     return table
 
 
-def _describe(view: ViewQuality) -> dict[str, float]:
+def _note_mistake(clip: Clip, view: ViewQuality) -> Clip:
+    """Return a clip that says what its video was mistaken for, for the report."""
+    if view.mistake is None:
+        return clip
+    return replace(clip, warnings=(*clip.warnings, view.mistake))
+
+
+def _describe(view: ViewQuality) -> dict[str, float | str]:
     """Return a view's quality as a take keeps it; what is unknown is left out."""
     figures = {"agreeing": view.agreeing, "error_px": view.error_px}
     return {
         "keypoints": view.num_seen,
+        **({} if view.mistake is None else {"left_out": view.mistake}),
         **{name: round(value, 4) for name, value in figures.items() if math.isfinite(value)},
     }
 

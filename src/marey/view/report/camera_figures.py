@@ -4,7 +4,7 @@ A camera agrees with a point where a keypoint it is sure of lies within the reac
 allows (`marey.geometry.triangulation`). What stays in memory is a few numbers per camera and frame.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,6 +58,8 @@ class CameraFigures:
     there."""
     faults: tuple[CameraFault | None, ...]
     """What each camera does wrong all the time."""
+    left_out: tuple[bool, ...]
+    """Whether the solve left the camera out, since its video was mistaken for another."""
 
     @property
     def doubtful(self) -> list[int]:
@@ -100,7 +102,14 @@ def measure_cameras(
     figures = counter.finish()
     doubtful = figures.doubtful
     faults = find_camera_faults(take, people, counter.columns, doubtful=doubtful)
-    return replace(figures, faults=faults)
+    return replace(figures, faults=faults, left_out=_find_left_out(take, cameras.names))
+
+
+def _find_left_out(take: Take, names: Sequence[str]) -> tuple[bool, ...]:
+    views = take.provenance.get("views")
+    table = views if isinstance(views, Mapping) else {}
+    rows = (table.get(name) for name in names)
+    return tuple(isinstance(row, Mapping) and "left_out" in row for row in rows)
 
 
 def body_columns(skeleton: Skeleton) -> Int[np.ndarray, "K"]:
@@ -189,6 +198,7 @@ class _Counter:
             keypoints=tuple(n for n, k in zip(self._keypoints, known, strict=True) if k),
             agreed_by=(self._agreed / total)[known],
             faults=(None,) * len(self._names),
+            left_out=(False,) * len(self._names),
         )
 
     def _depth(

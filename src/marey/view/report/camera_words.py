@@ -24,6 +24,11 @@ TELLING, LEAST_PX = 0.4, 2.0
 
 def judge_camera(cameras: CameraFigures, view: int) -> str:
     """Return what is to be said about one camera, in sentences."""
+    if cameras.left_out[view]:
+        return (
+            "The solve left it out, since its video does not seem to be this camera's: see the "
+            "fault of the recording."
+        )
     if cameras.num_seen[view] == 0:
         return "It sees nobody: is it dark, or turned away?"
     if cameras.is_blind(view):

@@ -55,9 +55,9 @@ def find_all(take: Take, people: tuple[PersonFigures, ...]) -> tuple[Finding, ..
 
 
 def _faults(take: Take) -> Iterator[Finding]:
-    for clip in take.clips:
-        for warning in clip.warnings:
-            yield Finding(kind="Fault of the recording", text=f"{warning}.")
+    # What is said of two videos together is said once.
+    for warning in dict.fromkeys(warning for clip in take.clips for warning in clip.warnings):
+        yield Finding(kind="Fault of the recording", text=f"{warning}.")
 
 
 def _cuts(take: Take) -> Iterator[Finding]:
