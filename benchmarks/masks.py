@@ -4,7 +4,7 @@
 `data/coco_wholebody`, `data/flickrci3d`, `data/panoptic_views` and `data/cmu_salsa_pairs`.
 """
 
-import sys
+import argparse
 import time as clock
 from functools import partial
 from itertools import permutations
@@ -181,7 +181,10 @@ def _agreement(found) -> tuple[int, int, float]:
 
 
 def main() -> None:
-    data, estimator = Path(sys.argv[1]) / "data", WholeBodyEstimator()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("shared", type=Path, help="the folder of shared samples")
+    shared = parser.parse_args().shared
+    data, estimator = shared / "data", WholeBodyEstimator()
     people = [
         *read_labelled(data / "ochuman", "test_ochuman.json"),
         *read_labelled(data / "coco_wholebody", "test_coco.json"),
@@ -190,7 +193,7 @@ def main() -> None:
     print(describe_foreign(people, estimator), end="\n\n")
     print(format_table(tabulate_photographs(data / "flickrci3d", estimator)), end="\n\n")
     print(format_table(tabulate_views(data / "panoptic_views", estimator)), end="\n\n")
-    print(format_table(tabulate_rendered(Path(sys.argv[1]), load_body(), estimator)), end="\n\n")
+    print(format_table(tabulate_rendered(shared, load_body(), estimator)), end="\n\n")
     print(describe_capsules(load_body()))
 
 

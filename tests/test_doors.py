@@ -75,7 +75,7 @@ MESSAGES = {
         "seen.take exists already; choose another name, or overwrite it (--overwrite, in Python "
         "overwrite=True)"
     ),
-    "import a.json --fps 25": "a.json states its own frame rate; leave out --fps",
+    "import a.json --fps 50": "a.json states 25 frames per second; leave out --fps",
     "import a.json --size 10 10": (
         "a.json is of pictures of 640x480 px, not 10x10; give the video it was made of"
     ),
@@ -84,6 +84,12 @@ MESSAGES = {
         "nothing.mp4 does not exist; check the spelling of the path"
     ),
     "solve": "give a video, or --keypoints FILE",
+    "solve clip.mov --no-sync": (
+        "--no-sync is for several cameras; leave it out, or add --cameras"
+    ),
+    "solve clip.mov --no-contact": (
+        "--no-contact is for several cameras; leave it out, or add --cameras"
+    ),
     "solve --keypoints nothing.json": "nothing.json does not exist; check the spelling of the path",
     "solve --keypoints a.openpose": (
         "a.openpose does not say how large its pictures are; give the video, or --size WIDTH HEIGHT"

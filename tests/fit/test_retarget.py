@@ -13,8 +13,8 @@ from marey.core.errors import InputError, ShapeError
 from marey.fit.retarget import retarget_motion
 from marey.fit.rig_frames import pose_rig
 from marey.fit.rig_names import NAMINGS, name_joints_of
-from marey.io._joint_names import name_joints
 from marey.io.bvh import read_bvh
+from marey.io.joint_names import name_joints
 from marey.synthetic.scene import synthetic_scene
 
 BODY = load_body("marey-h", mesh="light")

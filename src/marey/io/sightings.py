@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isclose
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def build_take(
 
     Raises:
         FormatError: If a person is seen twice in one frame, or there are absurdly many.
-        InputError: If the frame rate is impossible, or given for a file that states its own.
+        InputError: If the frame rate is impossible, or another than the file's own.
         NothingFoundError: If there are no sightings.
     """
     if not sightings:
@@ -106,18 +107,25 @@ def make_clock(view: View, frame_rate: float | None) -> tuple[Float[np.ndarray, 
     """Return a file's clock in s and a phrase that says where it comes from.
 
     Raises:
-        InputError: If the frame rate is impossible, or given for a file that states its own.
+        InputError: If the frame rate is impossible, or not that which the file states.
     """
-    own = view.time is not None or view.rate is not None
-    if frame_rate is not None and own:
-        raise InputError(f"{view.path} states its own frame rate; leave out --fps")
+    own = _find_rate(view)
+    if frame_rate is not None and own is not None and not isclose(frame_rate, own, rel_tol=0.01):
+        raise InputError(f"{view.path} states {own:.4g} frames per second; leave out --fps")
     if view.time is not None:
         return view.time, TIMES_OF_FILE
     if frame_rate is not None and not 0.001 <= frame_rate <= 100_000:
         raise InputError(f"a frame rate must be positive, got {frame_rate:g}; give e.g. 30")
     rate = view.rate or frame_rate or ASSUMED_RATE
-    origin = "of the file" if own else "assumed" if frame_rate is None else "as given"
+    origin = "of the file" if own is not None else "assumed" if frame_rate is None else "as given"
     return np.arange(view.num_frames) / rate, f"{rate:g} frames per second, {origin}"
+
+
+def _find_rate(view: View) -> float | None:
+    """Return the frame rate a file states, or that of its times; None if it states neither."""
+    if view.time is None or len(view.time) < 2:
+        return view.rate
+    return 1 / float(np.median(np.diff(view.time)))
 
 
 def check_name(name: str, path: Path) -> str:

@@ -130,7 +130,7 @@ def test_nobody_in_any_frame_is_nothing(tmp_path):
 
 def test_a_frame_rate_that_is_stated_is_not_given_again(tmp_path):
     path = save(tmp_path / "a.npz", landmarks=make_image(), fps=25)
-    with pytest.raises(InputError, match="states its own frame rate"):
+    with pytest.raises(InputError, match="states 25 frames per second"):
         read_mediapipe(path, frame_rate=30)
 
 

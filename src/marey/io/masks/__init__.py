@@ -140,7 +140,7 @@ def _find_files(folder: Path) -> dict[int, dict[str, Path]]:
         raise FormatError(f"{folder} has masks of more than {MAX_PEOPLE} people; give fewer")
     if not people and not any(map(is_image, folder.iterdir())):
         raise InputError(
-            f"{folder} holds no masks; give a folder of PNG images, one per frame, or of a folder "
+            f"{folder} holds no masks; give a folder of images, one per frame, or of a folder "
             "of them per person, or COCO's JSON"
         )
     groups = {each.name: list_images(each) for each in people} or {"": list_images(folder)}

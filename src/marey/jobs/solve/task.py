@@ -66,7 +66,14 @@ def solve(task: SolveTask, *, options: SolveOptions, talk: Talk) -> None:
     if len(task.videos) > 1 or task.cameras is not None:
         solve_many_videos(task.many, options=options, talk=talk)
         return
+    _refuse_views(task, options)
     solve_video(video, task.output, exports=task.exports, options=options, talk=talk)
+
+
+def _refuse_views(task: SolveTask, options: SolveOptions) -> None:
+    for name, wanted in (("--no-sync", task.sync), ("--no-contact", options.contact)):
+        if not wanted:
+            raise InputError(f"{name} is for several cameras; leave it out, or add --cameras")
 
 
 def _solve_keypoints(task: SolveTask, options: SolveOptions, talk: Talk) -> None:
