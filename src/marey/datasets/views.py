@@ -62,7 +62,8 @@ def _to_camera(
     cameras: Cameras, view: int, points: Float[np.ndarray, "N T K 3"]
 ) -> Float[np.ndarray, "N T K 3"]:
     # One pose for all frames, or one for each.
-    pose = torch.from_numpy(cameras.T_cam_world[view]).to(torch.float64)[None, :, None]
+    # Copied, as arrays of a take that was read may not be written to.
+    pose = torch.from_numpy(np.array(cameras.T_cam_world[view], np.float64))[None, :, None]
     moved = transform_points(pose, torch.from_numpy(points.astype(np.float64)))
     return moved.numpy()
 
@@ -73,8 +74,8 @@ def _project(
     visible = np.where(near[..., 2:] > NEAREST_M, near, np.nan)
     pixels = project_points(
         torch.from_numpy(visible),
-        torch.from_numpy(cameras.K[view]).to(torch.float64),
-        torch.from_numpy(cameras.distortion[view]).to(torch.float64),
+        torch.from_numpy(np.array(cameras.K[view], np.float64)),
+        torch.from_numpy(np.array(cameras.distortion[view], np.float64)),
         model=cameras.model,
     )
     return pixels.numpy()

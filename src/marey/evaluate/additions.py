@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from marey.evaluate.bootstrap import confidence_interval
 from marey.evaluate.meetings import Meetings, Surface, Touch, find_meetings, find_surface
-from marey.evaluate.prepare import Pair
+from marey.evaluate.prepare import Pair, explain_no_vertices
 from marey.evaluate.protocol import Metric, Protocol
 from marey.evaluate.result import Row
 from marey.evaluate.score import Score
@@ -41,12 +41,7 @@ def measure_additions(
     """
     if not protocol.additions:
         return ()
-    lacking = [
-        name
-        for name, side in (("predictions", "predicted"), ("truth", "truth"))
-        if any(getattr(pair, side).vertices is None for pair in pairs)
-    ]
-    note = f"the {' and the '.join(lacking)} hold no vertices" if lacking else ""
+    note = explain_no_vertices(pairs)
     if not note and surface is None:
         first = pairs[0].truth.vertices
         count = 0 if first is None else first.shape[2]
@@ -128,6 +123,8 @@ def _touches(
         num_frames=len({touch[:3] for touch in found | true}),
         num_values=len(found | true),
     )
+    if not found and not true:
+        return _row(metric, score, note="nobody touches, neither predicted nor true")
     return _row(metric, score, per_joint=per_parts)
 
 

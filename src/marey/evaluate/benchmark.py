@@ -110,6 +110,7 @@ def _average(
         higher_is_better=metric.higher_is_better,
         score=score,
         interval=confidence_interval(values, order=metric.order),
+        per_person=True,
         per_sequence={
             name: average([each], order=metric.order).value
             for name, each in zip(names, values, strict=True)
@@ -127,6 +128,7 @@ def _empty(metric: Metric, note: str) -> Row:
         higher_is_better=metric.higher_is_better,
         score=Score(value=float("nan"), num_frames=0, num_values=0),
         note=note,
+        per_person=True,
     )
 
 
@@ -189,6 +191,7 @@ def _found(
             num_missing=missed,
         ),
         note=base.note if base is not None else "",
+        per_person=True,
     )
 
 

@@ -28,7 +28,7 @@ from marey.evaluate.positions import (
     rooted_errors,
     scaled_errors,
 )
-from marey.evaluate.prepare import Pair
+from marey.evaluate.prepare import Pair, explain_no_vertices
 from marey.evaluate.protocol import Metric, Protocol
 from marey.evaluate.world import root_translation_errors, world_errors
 
@@ -117,8 +117,7 @@ def _scaled(protocol: Protocol, metric: Metric, pair: Pair) -> ErrorMap:
 def _meshes(pair: Pair) -> tuple[Float[np.ndarray, "N T V 3"], Float[np.ndarray, "N T V 3"]]:
     ours, theirs = pair.predicted.vertices, pair.truth.vertices
     if ours is None or theirs is None:
-        side = "predictions" if ours is None else "truth"
-        raise NotMeasurable(f"the {side} hold no vertices")
+        raise NotMeasurable(explain_no_vertices([pair]))
     if ours.shape != theirs.shape:
         raise InputError(
             f"sequence '{pair.name}': predictions have {ours.shape[2]} vertices, the truth "
@@ -202,7 +201,7 @@ def _correct(protocol: Protocol, metric: Metric, pair: Pair) -> ErrorMap:
     names, ours, theirs, valid = _rooted(protocol, metric, pair)
     assert metric.threshold is not None
     right = correct_keypoints(ours, theirs, scale=1.0, threshold=metric.threshold, valid=valid)
-    return ErrorMap(values=right, expected=np.isfinite(right), columns=names)
+    return ErrorMap(values=right, expected=_should_count(metric, protocol, pair), columns=names)
 
 
 def _areas(protocol: Protocol, metric: Metric, pair: Pair) -> ErrorMap:
@@ -215,9 +214,17 @@ def _areas(protocol: Protocol, metric: Metric, pair: Pair) -> ErrorMap:
     counted = np.where(expect(theirs, valid), errors, np.nan)
     return ErrorMap(
         values=sampled_areas_under_curve(counted, thresholds),
-        expected=expect(theirs, valid),
+        expected=_should_count(metric, protocol, pair),
         columns=names,
     )
+
+
+def _should_count(metric: Metric, protocol: Protocol, pair: Pair) -> Bool[np.ndarray, "N T R"]:
+    """Say where there is a truth, of people too who were not found and whom `found-only` hides."""
+    _, rows = columns_of(protocol, metric)
+    truth = pair.truth.position
+    centred = centre_on(truth, root_of(protocol)) if metric.rooted else truth
+    return expect(centred, pair.valid)[..., rows]
 
 
 def _rooted(

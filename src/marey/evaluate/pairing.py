@@ -63,7 +63,8 @@ def _match_frame(
         if ours.image is None or theirs.image is None:
             raise InputError(
                 f"{what}: {protocol.name} pairs people by their joints in the image; give the "
-                "field image on both sides"
+                "field image on both sides, or as truth a take with its cameras or the folder that "
+                "`marey dataset export` writes"
             )
         return match_by_image(
             ours.image[finds, row],

@@ -20,6 +20,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -49,6 +50,8 @@ class PoseSequence:
     """The same keypoints in the image, px."""
     box: Float[np.ndarray, "N T 4"] | None = None
     vertices: Float[np.ndarray, "N T V 3"] | None = None
+    no_vertices: str = ""
+    """Why there are none and what to do, where a reader knows; not saved."""
     frame_rate: float | None = None
 
 
@@ -217,7 +220,7 @@ def _cut(
     result = []
     for row, name in enumerate(names):
         part = slice(int(stops[row] - lengths[row]), int(stops[row]))
-        fields = {
+        fields: dict[str, Any] = {
             field: _floats(arrays[field], field)[: people[row], part]
             for field in ("position", *_OPTIONAL)
             if field in arrays

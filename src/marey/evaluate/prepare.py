@@ -1,5 +1,6 @@
 """Bringing predictions and truth together: joints, frames, units and people, checked on the way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,6 +33,20 @@ class Pair:
     """True people of all frames together."""
     num_missed: int
     """Those nobody was paired with."""
+
+
+def explain_no_vertices(pairs: Sequence[Pair]) -> str:
+    """Say which side has no meshes, and why where a reader knows; empty if both have them."""
+    sides = {"predictions": [p.predicted for p in pairs], "truth": [p.truth for p in pairs]}
+    bare = {
+        name: [each.no_vertices for each in side if each.vertices is None]
+        for name, side in sides.items()
+    }
+    lacking = [name for name, reasons in bare.items() if reasons]
+    if not lacking:
+        return ""
+    reason = next((each for name in lacking for each in bare[name] if each), "")
+    return f"the {' and the '.join(lacking)} hold no vertices" + (f": {reason}" if reason else "")
 
 
 def prepare(

@@ -40,6 +40,8 @@ class Row:
     worst: tuple[Frame, ...] = ()
     note: str = ""
     """Why there is no number."""
+    per_person: bool = False
+    """Whether `score` counts frames person by person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +199,7 @@ def _read_row(row: dict[str, Any]) -> Row:
             for each in row["worst"]
         ),
         note=str(row["note"]),
+        per_person=bool(row.get("per_person", False)),
     )
 
 

@@ -20,7 +20,7 @@ class Score:
     value: float
     """NaN if nothing counted."""
     num_frames: int
-    """Frames of which at least one value counted."""
+    """Frames of which at least one value counted; everybody's count of their own."""
     num_values: int
     """Values (mostly: joints of all frames) that counted."""
     num_missing: int = 0

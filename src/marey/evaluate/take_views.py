@@ -13,9 +13,10 @@ from marey.datasets.recording import Recording
 from marey.datasets.views import see_from_cameras
 from marey.evaluate.poses import PoseSequence, PoseSet
 from marey.evaluate.takes import FAMILY
+from marey.evaluate.view_meshes import make_meshes
 
 
-def poses_of_views(take: Take, *, name: str) -> PoseSet:
+def poses_of_views(take: Take, *, name: str, meshes: bool = False) -> PoseSet:
     """Return everyone's SMPL joints in each camera's axes and picture, a sequence per camera.
 
     Joints that another program stated in its camera's axes are taken as they are, with its joints
@@ -24,13 +25,14 @@ def poses_of_views(take: Take, *, name: str) -> PoseSet:
     Args:
         take: The take.
         name: What it is called; sequences are `<name>/<camera>`, or `<name>` of stated joints.
+        meshes: Whether meshes are wanted too, of takes of marey-h.
 
     Raises:
         InputError: If there are neither, or no cameras.
         NothingFoundError: If nobody has a motion.
     """
     stated = states_joints(take, "camera")
-    sequences = (_stated(take, name),) if stated else tuple(_seen(take, name))
+    sequences = (_stated(take, name),) if stated else tuple(_seen(take, name, meshes=meshes))
     return PoseSet(skeleton=SMPL_45.name, unit="m", sequences=sequences, origin=f"take {name}")
 
 
@@ -78,7 +80,7 @@ def _find_image(
     )
 
 
-def _seen(take: Take, name: str) -> list[PoseSequence]:
+def _seen(take: Take, name: str, *, meshes: bool) -> list[PoseSequence]:
     if take.cameras is None:
         raise InputError(
             f"{name} has no cameras, and people are compared as each camera sees them; solve or "
@@ -94,6 +96,7 @@ def _seen(take: Take, name: str) -> list[PoseSequence]:
         frame=np.arange(len(take.time)),
         keypoints3d=make_keypoints3d(SMPL_45.name, people, take.time, joints),
         cameras=take.cameras,
+        vertices=_make_meshes(take, people) if meshes else None,
     )
     result = []
     for seen in see_from_cameras(recording):
@@ -105,9 +108,21 @@ def _seen(take: Take, name: str) -> list[PoseSequence]:
                 position=seen.keypoints3d.position,
                 confidence=seen.keypoints3d.confidence,
                 image=seen.keypoints2d.position,
+                vertices=seen.vertices,
             )
         )
     return result
+
+
+def _make_meshes(take: Take, people: tuple[str, ...]) -> Float[np.ndarray, "N T V 3"]:
+    """Return meshes in the order of the joints, NaN of people without a motion."""
+    motion = take.motion
+    made = make_meshes(motion)
+    if motion.people == people:
+        return made
+    meshes = np.full((len(people), *made.shape[1:]), np.nan, made.dtype)
+    meshes[[people.index(name) for name in motion.people]] = made
+    return meshes
 
 
 def _in_world(take: Take) -> tuple[tuple[str, ...], Float[np.ndarray, "N T 45 3"]]:

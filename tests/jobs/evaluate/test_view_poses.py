@@ -18,7 +18,7 @@ from marey.datasets.corpus.camera_frame import to_camera_frame, to_matrices
 from marey.datasets.views import see_from_cameras
 from marey.evaluate import PoseSequence, PoseSet, write_poses
 from marey.jobs.dataset.write import export_corpus
-from marey.jobs.evaluate.files import evaluate_files
+from marey.jobs.evaluate.files import describe_rows, evaluate_files
 from tests.body.files import random_body, write_npz
 from tests.datasets.corpus.scene import T, make_take_of
 
@@ -271,3 +271,99 @@ def test_meshes_of_predictions_are_compared_with_those_of_the_corpus(scene, tmp_
     assert values["MPJPE"] == pytest.approx(0, abs=1e-3)
     assert values["MPVPE"] == pytest.approx(1.0, abs=1e-3)
     assert values["NMVE"] == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """Two people on the shipped body, 0.25 m apart, seen by a worn camera too; their corpus; and
+    a take in which the second is 0.1 m higher."""
+    folder = tmp_path_factory.mktemp("own")
+    take = make_take_of(gap_m=0.25)
+    marey.write(take, folder / "own.take")
+    export_corpus(folder / "own.take", folder / "001_own", layout="harmony4d")
+    first, second = take.people
+    root = np.array(second.motion.T_world_root)
+    root[..., 6] += 0.1
+    second = replace(second, motion=replace(second.motion, T_world_root=root))
+    marey.write(replace(take, people=(first, second)), folder / "raised.take")
+    return folder
+
+
+@pytest.mark.parametrize("names", [("own.take", "001_own"), ("own.take", "own.take")])
+def test_the_shipped_body_has_meshes_on_both_sides(own, tmp_path, names):
+    predictions, truth = (own / name for name in names)
+    done = evaluate_files(predictions, truth, tmp_path / "out", protocol="harmony4d")
+    result = done.measured.result
+    for name in ("MPJPE", "MPVPE", "PA-MPVPE", "NMVE"):
+        assert result.row(name).score.value == pytest.approx(0, abs=1e-2)
+    # They stand in each other.
+    assert result.row("penetration").score.value > 10
+    penetration, true = result.row("penetration"), result.row("penetration of the truth")
+    assert penetration.score.value == pytest.approx(true.score.value, abs=1e-2)
+    assert result.row("F1 of touches").score.value == 1
+
+
+def test_meshes_of_a_take_move_with_its_people(own, tmp_path):
+    """Every vertex of the raised person is 0.1 m off; those of the other one are not."""
+    done = evaluate_files(
+        own / "raised.take", own / "own.take", tmp_path / "out", protocol="harmony4d"
+    )
+    found = 0
+    for pair in done.measured.pairs:
+        gap = np.linalg.norm(pair.predicted.vertices - pair.truth.vertices, axis=-1)
+        known = np.isfinite(gap)
+        found += known[1].any()
+        np.testing.assert_allclose(gap[0][known[0]], 0, atol=1e-5)
+        np.testing.assert_allclose(gap[1][known[1]], 0.1, atol=1e-5)
+    assert found
+
+
+def test_why_there_are_no_meshes_is_said_in_a_sentence(scene, own, tmp_path, monkeypatch):
+    done = evaluate_files(
+        scene / "hug.take", scene / "001_hug", tmp_path / "out", protocol="harmony4d"
+    )
+    note = done.measured.result.row("MPVPE").note
+    assert "hug.take is SMPL_NEUTRAL.npz, 001_hug smpl" in note
+    assert "write_poses" in note
+    monkeypatch.setattr("marey.jobs.evaluate.meshes.MOST_BODIES", 3)
+    done = evaluate_files(
+        own / "own.take", own / "own.take", tmp_path / "two", protocol="harmony4d"
+    )
+    assert "more than the 3 whose meshes" in done.measured.result.row("penetration").note
+
+
+def test_a_take_of_one_camera_is_a_truth(scene, tmp_path):
+    take = marey.read(scene / "hug.take")
+    cut = {
+        name: getattr(take.cameras, name)[:1]
+        for name in ("names", "K", "distortion", "size", "time_offset", "T_cam_world")
+    }
+    people = tuple(replace(p, keypoints2d=p.keypoints2d[:1]) for p in take.people)
+    one = replace(
+        take,
+        cameras=replace(take.cameras, **cut),
+        people=people,
+        clips=take.clips[:1],
+        tracks=take.tracks[:1],
+    )
+    marey.write(one, tmp_path / "one.take")
+    done = evaluate_files(
+        tmp_path / "one.take", tmp_path / "one.take", tmp_path / "out", protocol="harmony4d"
+    )
+    assert done.measured.result.row("MPJPE").score.value == 0
+    assert any("person-frames" in line for line in describe_rows(done.measured.result))
+
+
+def test_people_who_are_missed_are_missing_in_every_row(scene, tmp_path):
+    folder = tmp_path / "romp"
+    folder.mkdir()
+    for number, view in enumerate(views_of(scene)):
+        found = romp(view, shift=0.0, skip={(1, 3)} if number == 0 else ())
+        np.savez(folder / f"{view.name.split('/')[1]}.npz", results=found)
+    done = evaluate_files(
+        folder, scene / "001_hug", tmp_path / "out", protocol="harmony4d", allow_missing=True
+    )
+    for row in done.measured.result.rows:
+        assert row.note or row.score.num_missing, row.name
+    lines = describe_rows(done.measured.result)
+    assert any(line.strip().startswith("PCK") and "12 missing" in line for line in lines)

@@ -1,6 +1,7 @@
 """Labels of corpora as poses to be measured."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,13 @@ from marey.core import BodyMotion, Keypoints2D
 from marey.core.errors import InputError
 from marey.datasets.recording import Recording
 from marey.evaluate.poses import PoseSequence, PoseSet
+from marey.evaluate.view_meshes import OWN, make_meshes
 from marey.jobs.evaluate.corpora import Corpus, Item, read_corpus
 
 
-def read_corpus_poses(path: Path, corpus: Corpus, *, unit: str, vertices: bool = False) -> PoseSet:
+def read_corpus_poses(
+    path: Path, corpus: Corpus, *, unit: str, vertices: bool = False, made: bool = False
+) -> PoseSet:
     """Read labels of a corpus as poses to be measured.
 
     Args:
@@ -21,13 +25,14 @@ def read_corpus_poses(path: Path, corpus: Corpus, *, unit: str, vertices: bool =
         unit: `m` for joints in space, `px` for keypoints in the image; several views become
             sequences of their own.
         vertices: Whether meshes are wanted too, of Harmony4D.
+        made: Whether they are to be made from poses, of Harmony4D's layout with bodies of marey-h.
 
     Raises:
         InputError: If they have none of that unit.
     """
     sequences: list[PoseSequence] = []
     skeletons: dict[str, None] = {}
-    for item in _seen(path, corpus, unit, vertices=vertices):
+    for item in _seen(path, corpus, unit, vertices=vertices, made=made):
         if isinstance(item, BodyMotion):
             break
         skeleton = _skeleton_of(item, unit)
@@ -47,14 +52,17 @@ def read_corpus_poses(path: Path, corpus: Corpus, *, unit: str, vertices: bool =
     )
 
 
-def _seen(path: Path, corpus: Corpus, unit: str, *, vertices: bool) -> Iterator[Item]:
+def _seen(path: Path, corpus: Corpus, unit: str, *, vertices: bool, made: bool) -> Iterator[Item]:
     """Yield what is measured: of Harmony4D, each camera's view is a sequence of its own."""
     from marey.datasets.views import see_from_cameras
 
     for item in read_corpus(path, corpus, vertices=vertices):
         by_view = corpus.module == "harmony4d" and unit == "m"
         if by_view and isinstance(item, Recording) and item.cameras is not None:
-            yield from see_from_cameras(item)
+            if made and item.motion is not None and item.motion.body == OWN:
+                yield from see_from_cameras(replace(item, vertices=make_meshes(item.motion)))
+            else:
+                yield from see_from_cameras(item)
         else:
             yield item
 

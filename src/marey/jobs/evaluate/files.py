@@ -60,7 +60,6 @@ def evaluate_files(  # noqa: PLR0913
     """
     from marey.evaluate import compare, evaluate, get_protocol, read_metrics, write_metrics
     from marey.jobs.evaluate.page import render_evaluation
-    from marey.jobs.evaluate.view_poses import find_sizes, read_views
 
     chosen = get_protocol(protocol).without(*without)
     folder = Path(folder)
@@ -74,20 +73,11 @@ def evaluate_files(  # noqa: PLR0913
     licensed = None if smpl_dir is None else Path(smpl_dir)
     # Read before anything is written: it may be what this result replaces.
     earlier = None if against is None else read_metrics(_metrics_of(Path(against)))
-    wanted = read_side(truth, unit=chosen.unit, bodies=licensed)
-    predicted = None
     if chosen.pairing == "image":
-        predicted = read_views(
-            Path(predictions),
-            wanted,
-            format=format,
-            bodies=licensed,
-            sizes=find_sizes(Path(truth)),
-        )
-    if predicted is None:
+        predicted, wanted = _read_both_views(Path(predictions), Path(truth), format, licensed)
+    else:
+        wanted = read_side(truth, unit=chosen.unit, bodies=licensed)
         predicted = read_side(predictions, unit=chosen.unit, format=format, bodies=licensed)
-    if chosen.pairing == "image" and _have_vertices(predicted) and not _have_vertices(wanted):
-        wanted = read_meshes(Path(truth), wanted)
     measured = evaluate(
         chosen,
         predicted,
@@ -101,6 +91,31 @@ def evaluate_files(  # noqa: PLR0913
     with atomic_path(paths[1], overwrite=overwrite) as temporary:
         temporary.write_text(render_evaluation(measured), encoding="utf-8", errors="replace")
     return Evaluation(measured=measured, differences=differences, written=tuple(paths))
+
+
+def _read_both_views(
+    predictions: Path, truth: Path, format: str | None, bodies: Path | None
+) -> tuple[PoseSet, PoseSet]:
+    """Read predictions and truth camera by camera, with meshes where both sides can have them."""
+    from marey.jobs.evaluate.meshes import explain_no_meshes, read_meshes, say_no_meshes
+    from marey.jobs.evaluate.view_poses import find_sizes, read_true_views, read_views
+
+    reason = explain_no_meshes(predictions, truth)
+    wanted = read_true_views(truth, meshes=not reason)
+    if wanted is None:
+        wanted = read_side(truth, unit="m", bodies=bodies)
+    predicted = read_views(
+        predictions,
+        wanted,
+        format=format,
+        bodies=bodies,
+        sizes=find_sizes(truth),
+        meshes=not reason,
+    )
+    if predicted is None:
+        predicted = read_side(predictions, unit="m", format=format, bodies=bodies)
+    wanted = read_meshes(truth, predicted, wanted)
+    return say_no_meshes(predicted, reason), say_no_meshes(wanted, reason)
 
 
 def read_side(
@@ -151,28 +166,6 @@ def read_side(
     return replace(parts[0], sequences=sequences)
 
 
-def read_meshes(path: Path, poses: PoseSet) -> PoseSet:
-    """Read the truth once more with its meshes (83 kB per person, frame and camera), if it has any.
-
-    Raises:
-        InputError: If it cannot be read.
-    """
-    from marey.datasets.corpus.manifest import read_manifest
-    from marey.jobs.evaluate.corpora import find_corpus
-    from marey.jobs.evaluate.corpus_poses import read_corpus_poses
-
-    corpus = find_corpus(path)
-    manifest = read_manifest(path) if path.is_dir() else None
-    bare = manifest is not None and not manifest.vertices
-    if corpus is None or corpus.module != "harmony4d" or bare:
-        return poses
-    return read_corpus_poses(path, corpus, unit=poses.unit, vertices=True)
-
-
-def _have_vertices(poses: PoseSet) -> bool:
-    return all(each.vertices is not None for each in poses.sequences)
-
-
 def _metrics_of(path: Path) -> Path:
     return path / METRICS if path.is_dir() else path
 
@@ -195,7 +188,8 @@ def describe_rows(result: Result, differences: Sequence[Difference] = ()) -> lis
         text = f"  {row.name:<16} {row.score.value:10.4f} {row.unit:<10}"
         if row.interval is not None:
             text += f" [{row.interval[0]:.4f}, {row.interval[1]:.4f}]"
-        text += f" over {row.score.num_values} values in {row.score.num_frames} frames"
+        frames = "person-frames" if row.per_person else "frames"
+        text += f" over {row.score.num_values} values in {row.score.num_frames} {frames}"
         if row.score.num_missing:
             text += f", {row.score.num_missing} missing"
         if row.name in before:

@@ -105,7 +105,8 @@ def _table_of(rows_of: Sequence[Row], caption: str) -> Markup:
                 row.note,
             )
         )
-    head = ("metric", "value", "95 % interval", "frames", "values", "missing", "")
+    frames = "person-frames" if all(row.per_person for row in rows_of) else "frames"
+    head = ("metric", "value", "95 % interval", frames, "values", "missing", "")
     return table(caption, head, rows)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from marey.core import Take
+from marey.core import Cameras, Take
 from marey.core.errors import InputError
 from marey.datasets.corpus.manifest import read_manifest
 from marey.datasets.harmony4d import read_cameras
@@ -24,6 +24,7 @@ from marey.evaluate.take_views import poses_of_views, states_joints
 from marey.evaluate.takes import FAMILY
 from marey.io.take import HEADER, read_take
 from marey.jobs.evaluate.corpora import find_corpus
+from marey.jobs.evaluate.corpus_poses import read_corpus_poses
 from marey.jobs.evaluate.output_poses import _find_body
 from marey.jobs.import_take import import_take
 from marey.jobs.readers import Size
@@ -36,6 +37,7 @@ def read_views(
     format: str | None,
     bodies: Path | None,
     sizes: Mapping[str, Size] | None = None,
+    meshes: bool = False,
 ) -> PoseSet | None:
     """Read predictions camera by camera; None if they are of a kind that says all itself.
 
@@ -45,12 +47,13 @@ def read_views(
         format: Name of the program, where the content does not tell.
         bodies: Folder of licensed bodies, for results that state no joints.
         sizes: Width and height of the pictures by camera, for results that state none.
+        meshes: Whether takes of marey-h are wanted with their meshes.
 
     Raises:
         InputError: If they cannot be read, or no camera of the truth is among them.
     """
     if path.is_dir() and (path / HEADER).is_file():
-        found = poses_of_views(read_take(path), name=path.resolve().stem)
+        found = poses_of_views(read_take(path), name=path.resolve().stem, meshes=meshes)
     elif path.is_dir() and find_corpus(path) is None:
         files = sorted(file for file in path.rglob("*") if file.is_file() and may_be_output(file))
         if not files:
@@ -67,13 +70,34 @@ def read_views(
     return replace(found, sequences=_meet(found.sequences, truth.sequences, path))
 
 
+def read_true_views(path: Path, *, meshes: bool) -> PoseSet | None:
+    """Read truth camera by camera, of a take or a corpus; None of what says all itself.
+
+    Args:
+        path: Where it lies.
+        meshes: Whether meshes are to be made, of bodies of marey-h.
+
+    Raises:
+        InputError: If it cannot be read, or a take has no cameras.
+    """
+    if path.is_dir() and (path / HEADER).is_file():
+        return poses_of_views(read_take(path), name=path.resolve().stem, meshes=meshes)
+    corpus = find_corpus(path) if meshes else None
+    return None if corpus is None else read_corpus_poses(path, corpus, unit="m", made=True)
+
+
 def find_sizes(truth: Path) -> dict[str, Size]:
-    """Return the size of the pictures of each camera of a corpus; empty if it is none."""
+    """Return the size of the pictures of each camera of a corpus or a take; empty if it is none."""
+    if truth.is_dir() and (truth / HEADER).is_file():
+        known = read_take(truth).cameras
+        return {} if known is None else _name_sizes(known)
     if not (truth / "colmap" / "workplace").is_dir():
         return {}
     cameras = read_cameras(truth, np.ones(1, np.int64), read_manifest(truth))
-    if cameras is None:
-        return {}
+    return {} if cameras is None else _name_sizes(cameras)
+
+
+def _name_sizes(cameras: Cameras) -> dict[str, Size]:
     sizes = [(width, height) for width, height in cameras.size.tolist()]
     return dict(zip(cameras.names, sizes, strict=True))
 
